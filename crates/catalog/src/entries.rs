@@ -37,7 +37,11 @@ const AUTH: Service = Service {
         keys: &[("user.login", true), ("user.logout", true), ("security.suspicious_activity", true)],
     }],
     consumes: None,
-    secrets: &[GeneratedSecret { suffix: "auth-keys", keys: &[("key-encryption-key", SecretValue::Key256)] }],
+    secrets: &[GeneratedSecret {
+        suffix: "auth-keys",
+        env: "ORION_KEY_ENCRYPTION_KEY_FILE",
+        keys: &[("key-encryption-key", SecretValue::Key256)],
+    }],
     edge: false,
 };
 
@@ -63,6 +67,7 @@ const USER: Service = Service {
     consumes: None,
     secrets: &[GeneratedSecret {
         suffix: "admin",
+        env: "ORION_FIRST_ADMIN_DIR",
         keys: &[
             ("email", SecretValue::Fixed("admin@orion.local")),
             ("username", SecretValue::Fixed("admin")),

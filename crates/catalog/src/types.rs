@@ -129,6 +129,8 @@ pub struct Consumes {
 pub struct GeneratedSecret {
     /// The Secret is `<platform>-<suffix>`; its mount is `/run/orion/<suffix>`.
     pub suffix: &'static str,
+    /// The variable that tells the service where it is: the file when there is one key, else the folder.
+    pub env: &'static str,
     pub keys: &'static [(&'static str, SecretValue)],
 }
 
