@@ -1,0 +1,3 @@
+module orion.test/parts/pause
+
+go 1.26.0

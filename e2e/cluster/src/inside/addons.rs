@@ -1,0 +1,54 @@
+//! What a cluster is expected to come with: a names service under its usual address, and a default StorageClass.
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+
+use super::network::{DNS_SERVICE, Network};
+
+pub(crate) const STORAGE_CLASS: &str = "local";
+pub(crate) const PROVISIONER: &str = "orion.test/local";
+
+pub(crate) async fn apply(client: &kube::Client, network: &Network) -> Result<()> {
+    let as_us = PatchParams::apply("orion-cluster").force();
+    let ports = [("dns", "UDP"), ("dns-tcp", "TCP")];
+    // Without a selector: what answers is a process beside the API server, not a pod.
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "kube-dns", "labels": {"k8s-app": "kube-dns"}},
+        "spec": {
+            "clusterIP": DNS_SERVICE,
+            "ports": ports.map(|(name, protocol)| json!({"name": name, "protocol": protocol, "port": 53})),
+        },
+    });
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": "kube-dns", "labels": {
+            "kubernetes.io/service-name": "kube-dns",
+            "endpointslice.kubernetes.io/managed-by": "orion-cluster",
+        }},
+        "endpoints": [{"addresses": [network.control_plane().to_string()], "conditions": {"ready": true}}],
+        "ports": ports.map(|(name, protocol)| json!({"name": name, "protocol": protocol, "port": 53})),
+    });
+    let class = json!({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+        "metadata": {
+            "name": STORAGE_CLASS,
+            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+        },
+        "provisioner": PROVISIONER,
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": true,
+    });
+    let services = Api::<Service>::namespaced(client.clone(), "kube-system");
+    let slices = Api::<EndpointSlice>::namespaced(client.clone(), "kube-system");
+    let classes = Api::<StorageClass>::all(client.clone());
+    services.patch("kube-dns", &as_us, &Patch::Apply(service)).await.context("apply the Service kube-dns")?;
+    slices.patch("kube-dns", &as_us, &Patch::Apply(slice)).await.context("apply the endpoints of kube-dns")?;
+    classes.patch(STORAGE_CLASS, &as_us, &Patch::Apply(class)).await.context("apply the StorageClass")?;
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Building what is missing, once: a lock keeps two processes from doing the same quarter of an hour's work side by
+//! side, and a part appears under its name only when it is complete.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::{PARTS, Part, parts_folder};
+
+/// How often a long build says that it is still at it.
+const STILL: Duration = Duration::from_secs(30);
+
+/// Builds every part that isn't there yet. Without anything to do it only looks.
+pub(crate) fn build_missing(progress: &dyn Fn(&str)) -> Result<()> {
+    if missing()?.is_empty() {
+        return Ok(());
+    }
+    let folder = parts_folder();
+    std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let lock = File::create(folder.join("lock")).context("open the lock of the parts' folder")?;
+    if lock.try_lock().is_err() {
+        progress("another process is building the cluster's parts; waiting for it");
+        lock.lock().context("lock the parts' folder")?;
+    }
+    // Looked at again: the other process may have built what was missing.
+    let missing = missing()?;
+    let total = missing.len();
+    for (index, part) in missing.into_iter().enumerate() {
+        build(part, &format!("part {} of {total}, {}", index + 1, part.name), progress)?;
+    }
+    Ok(())
+}
+
+fn missing() -> Result<Vec<&'static Part>> {
+    let mut missing = Vec::new();
+    for part in PARTS {
+        if !part.folder()?.is_dir() {
+            missing.push(part);
+        }
+    }
+    Ok(missing)
+}
+
+fn build(part: &Part, title: &str, progress: &dyn Fn(&str)) -> Result<()> {
+    let started = Instant::now();
+    progress(&format!("{title}: building"));
+    let finished = part.folder()?;
+    let unfinished = finished.with_extension("unfinished");
+    if unfinished.exists() {
+        std::fs::remove_dir_all(&unfinished).context("remove what an interrupted build left")?;
+    }
+    std::fs::create_dir_all(&unfinished)?;
+    // Programs that are named as their import path's last element are built by one command, which shares the work.
+    let (plain, renamed): (Vec<_>, Vec<_>) =
+        part.programs.iter().partition(|(program, package)| package.rsplit('/').next() == Some(*program));
+    if !plain.is_empty() {
+        let packages: Vec<&str> = plain.iter().map(|(_, package)| *package).collect();
+        go_build(part, &unfinished.join(""), &packages, title, started, progress)?;
+    }
+    for (program, package) in renamed {
+        go_build(part, &unfinished.join(program), &[package], title, started, progress)?;
+    }
+    std::fs::rename(&unfinished, &finished).context("give a built part its name")?;
+    remove_older(part, &finished);
+    progress(&format!("{title}: built in {} s", started.elapsed().as_secs()));
+    Ok(())
+}
+
+fn go_build(
+    part: &Part,
+    output: &Path,
+    packages: &[&str],
+    title: &str,
+    started: Instant,
+    progress: &dyn Fn(&str),
+) -> Result<()> {
+    let mut command = Command::new(go()?);
+    command
+        .args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", part.ldflags])
+        .args(["-tags", part.tags, "-o"])
+        .arg(output)
+        .args(packages)
+        .current_dir(part.source())
+        .env("CGO_ENABLED", if part.cgo { "1" } else { "0" })
+        // A go.work or flags meant for somebody else's project must not change what is built.
+        .env("GOWORK", "off")
+        .env("GOFLAGS", "")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let child = command.spawn().context("start go")?;
+    let (sender, receiver) = channel();
+    let waiter = std::thread::spawn(move || {
+        let result = child.wait_with_output();
+        // The receiver is gone only when this build has already been given up.
+        let _ = sender.send(());
+        result
+    });
+    while receiver.recv_timeout(STILL) == Err(RecvTimeoutError::Timeout) {
+        progress(&format!("{title}: still building, {} s", started.elapsed().as_secs()));
+    }
+    let Ok(output) = waiter.join() else { bail!("waiting for go failed") };
+    let output = output.context("wait for go")?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("go: downloading")).collect();
+        let tail = lines[lines.len().saturating_sub(20)..].join("\n");
+        bail!("building the part {} failed:\n{tail}", part.name);
+    }
+    Ok(())
+}
+
+/// An older version of a part is of no use, and they are large.
+fn remove_older(part: &Part, current: &Path) {
+    let prefix = format!("{}-", part.name);
+    for entry in std::fs::read_dir(parts_folder()).into_iter().flatten().flatten() {
+        let path = entry.path();
+        // A part's name may begin like another's; what follows it is a digest without a dash.
+        let rest = entry.file_name().to_string_lossy().strip_prefix(&prefix).map(str::to_owned);
+        if path != current && rest.is_some_and(|rest| !rest.contains('-')) && !in_use(&path) {
+            // Left behind at worst, and tried again after the next build.
+            let _ = std::fs::remove_dir_all(&path);
+        }
+    }
+}
+
+/// A running cluster goes on with the programs it was started with.
+fn in_use(folder: &Path) -> bool {
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path().join("exe")).ok())
+        .any(|program| program.starts_with(folder))
+}
+
+/// Go's own program: on PATH, or where its installer puts it.
+pub(crate) fn go() -> Result<PathBuf> {
+    let usual = PathBuf::from("/usr/local/go/bin/go");
+    crate::machine::find_program("go")
+        .or_else(|| usual.is_file().then_some(usual))
+        .context("go isn't installed: install Go 1.26 or newer (https://go.dev/doc/install)")
+}
+
+pub(crate) fn go_version() -> Result<&'static str> {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    if let Some(version) = VERSION.get() {
+        return Ok(version);
+    }
+    let output = Command::new(go()?).arg("version").output().context("run go version")?;
+    Ok(VERSION.get_or_init(|| String::from_utf8_lossy(&output.stdout).trim().to_owned()))
+}
