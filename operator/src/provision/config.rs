@@ -1,0 +1,197 @@
+//! The document that the provision Job reads. `plan::provision` builds it from the catalog and the platform's spec,
+//! the Job's subcommand carries it out: one type on both sides. It names files, never holds a password.
+
+use std::path::{Path, PathBuf};
+
+use catalog::{KeyMode, Service, Store};
+use serde::{Deserialize, Serialize};
+
+/// What is to be provisioned. A store that is left out is somebody else's to provision (`provisioning: None`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Document {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<PostgresWork>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis: Option<RedisWork>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rabbitmq: Option<RabbitmqWork>,
+}
+
+/// Where a store is and who may give out accounts on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Server {
+    pub host: String,
+    pub port: u16,
+    #[serde(default)]
+    pub tls: bool,
+    /// The certificate authority to trust instead of the public ones, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    pub admin_username_file: PathBuf,
+    pub admin_password_file: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PostgresWork {
+    pub server: Server,
+    /// The server is the platform's alone, so its maintenance databases are closed to the services as well.
+    #[serde(default)]
+    pub own_server: bool,
+    pub accounts: Vec<PostgresAccount>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PostgresAccount {
+    pub role: String,
+    pub database: String,
+    pub password_file: PathBuf,
+    /// Whether the database gets the pgvector extension.
+    #[serde(default)]
+    pub vector: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RedisWork {
+    pub server: Server,
+    pub accounts: Vec<RedisAccount>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RedisAccount {
+    pub user: String,
+    pub password_file: PathBuf,
+    /// Key patterns that may be read only.
+    #[serde(default)]
+    pub read: Vec<String>,
+    /// Key patterns that may be read and written.
+    #[serde(default)]
+    pub write: Vec<String>,
+    /// Patterns of publish-subscribe channels.
+    #[serde(default)]
+    pub channels: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RabbitmqWork {
+    pub server: Server,
+    /// The port of the management API on the same host.
+    pub management_port: u16,
+    pub virtual_host: String,
+    /// Topic exchanges, made durable.
+    pub exchanges: Vec<String>,
+    /// Quorum queues with what is bound to them.
+    pub queues: Vec<Queue>,
+    pub accounts: Vec<RabbitmqAccount>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Queue {
+    pub name: String,
+    pub bindings: Vec<ExchangeKeys>,
+}
+
+/// Routing keys on an exchange: bound to a queue, or allowed to be published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExchangeKeys {
+    pub exchange: String,
+    pub keys: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RabbitmqAccount {
+    pub user: String,
+    pub password_file: PathBuf,
+    /// What it may publish, and nothing else.
+    #[serde(default)]
+    pub publishes: Vec<ExchangeKeys>,
+    /// Queues it may read.
+    #[serde(default)]
+    pub reads: Vec<String>,
+}
+
+/// The virtual host that a platform uses.
+pub const VIRTUAL_HOST: &str = "orion";
+
+/// The name of a service's PostgreSQL role: an identifier has no dashes.
+pub fn role_of(service: &str) -> String {
+    service.replace('-', "_")
+}
+
+impl PostgresAccount {
+    /// None where the service has no database. `secret` is where its credentials are mounted.
+    pub fn of(service: &Service, secret: &Path) -> Option<Self> {
+        let database = service.database?.to_owned();
+        let vector = database == "vector_db";
+        let password_file = secret.join("postgres-password");
+        Some(PostgresAccount { role: role_of(service.name), database, password_file, vector })
+    }
+}
+
+impl RedisAccount {
+    /// None where the service doesn't use Redis.
+    pub fn of(service: &Service, secret: &Path) -> Option<Self> {
+        service.stores().find(|store| *store == Store::Redis)?;
+        let patterns = |mode: KeyMode| {
+            service.redis.iter().filter(|k| k.mode == mode).map(|k| k.pattern.to_owned()).collect::<Vec<_>>()
+        };
+        Some(RedisAccount {
+            user: service.name.to_owned(),
+            password_file: secret.join("redis-password"),
+            read: patterns(KeyMode::Read),
+            write: patterns(KeyMode::Write),
+            channels: vec![format!("{}:*", service.name)],
+        })
+    }
+}
+
+impl RabbitmqAccount {
+    /// None where the service doesn't use RabbitMQ.
+    pub fn of(service: &Service, secret: &Path) -> Option<Self> {
+        service.stores().find(|store| *store == Store::Rabbitmq)?;
+        let publishes = service.publishes.iter().map(|p| ExchangeKeys {
+            exchange: p.exchange.to_owned(),
+            keys: p.keys.iter().map(|(key, _)| (*key).to_owned()).collect(),
+        });
+        Some(RabbitmqAccount {
+            user: service.name.to_owned(),
+            password_file: secret.join("rabbitmq-password"),
+            publishes: publishes.collect(),
+            reads: service.consumes.iter().map(|c| c.queue.to_owned()).collect(),
+        })
+    }
+}
+
+impl RabbitmqWork {
+    /// The exchanges and queues that these services publish to and read from.
+    pub fn topology<'a>(services: impl Iterator<Item = &'a Service> + Clone) -> (Vec<String>, Vec<Queue>) {
+        let published = services.clone().flat_map(|s| s.publishes.iter().map(|p| p.exchange));
+        let read = services.clone().filter_map(|s| s.consumes).flat_map(|c| c.bindings.iter().map(|b| b.0));
+        let mut exchanges: Vec<String> = published.chain(read).map(str::to_owned).collect();
+        exchanges.sort();
+        exchanges.dedup();
+        let queues = services.filter_map(|s| s.consumes).map(|consumes| Queue {
+            name: consumes.queue.to_owned(),
+            bindings: consumes.bindings.iter().map(ExchangeKeys::bound).collect(),
+        });
+        (exchanges, queues.collect())
+    }
+}
+
+impl ExchangeKeys {
+    fn bound((exchange, keys): &(&str, &[&str])) -> Self {
+        ExchangeKeys {
+            exchange: (*exchange).to_owned(),
+            keys: keys.iter().map(|k| (*k).to_owned()).collect(),
+        }
+    }
+}
