@@ -181,6 +181,6 @@ impl Inside {
     }
 }
 
-fn http_get(path: &str) -> Result<kube::core::http::Request<Vec<u8>>> {
-    Ok(kube::core::http::Request::get(path).body(Vec::new())?)
+fn http_get(path: &str) -> Result<http::Request<Vec<u8>>> {
+    Ok(http::Request::get(path).body(Vec::new())?)
 }

@@ -76,6 +76,8 @@ enum End {
 /// Waits for the first end of anything, then for that of the inside. Says whether the inside ended as it should.
 fn watch(inside: &mut Child, lifetime: Lifetime, mut input: BufReader<std::io::Stdin>) -> Result<bool> {
     let pid = Pid::from_raw(i32::try_from(inside.id())?);
+    // Held to the end of this process, which the inside notices by it; waiting for a child would close it.
+    let _leash = inside.stdin.take();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (ends, mut ended) = tokio::sync::mpsc::unbounded_channel();
     std::thread::scope(|scope| {
