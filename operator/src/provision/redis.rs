@@ -1,0 +1,133 @@
+//! Redis: an ACL user for each service, with its own keys and channels, kept in the server's ACL file.
+
+use std::time::Duration;
+
+use fred::prelude::*;
+use fred::types::config::{ServerConfig, TlsConfig, TlsConnector};
+use fred::types::{ClusterHash, CustomCommand};
+use sha2::{Digest, Sha256};
+
+use super::Say;
+use super::config::{RedisAccount, RedisWork, Server};
+use super::failure::{Failure, Place, read_secret, unreadable};
+
+/// What every service may do, on its own keys. What lists or empties the key space of everybody is left out
+/// (KEYS and FLUSHDB are among the dangerous), and so is what changes the server or scripts that others share.
+const COMMANDS: &[&str] = &[
+    "-@all",
+    "+@connection",
+    "+@read",
+    "+@write",
+    "+@pubsub",
+    "+@transaction",
+    "+@scripting",
+    "-@admin",
+    "-@dangerous",
+    "-scan",
+    "-randomkey",
+    "-dbsize",
+    "-function",
+    "-fcall",
+    "-fcall_ro",
+    "-script|flush",
+    "-script|kill",
+];
+
+pub(super) async fn provision(work: &RedisWork, say: Say<'_>) -> Result<(), Failure> {
+    let place = Place::of("redis", &work.server, work.server.port);
+    let username = read_secret(&work.server.admin_username_file)?;
+    let password = read_secret(&work.server.admin_password_file)?;
+    let admin = connect(&place, &work.server, &username, &password).await?;
+    for account in &work.accounts {
+        let password = read_secret(&account.password_file)?;
+        let set: Result<Value, Error> = acl(&admin, rules(account, &password)).await;
+        set.map_err(|error| explain(&place, &username, error))?;
+        verify(&place, &work.server, account, &password).await?;
+        say(format!("redis: user {} has its keys", account.user));
+    }
+    let saved: Result<Value, Error> = acl(&admin, vec!["SAVE".to_owned()]).await;
+    saved.map_err(|error| match error.details().contains("not configured to use an ACL file") {
+        true => place.refused(
+            "the users would be lost at a restart: set `aclfile` in its configuration, or make the users yourself \
+             and set provisioning: None",
+        ),
+        false => explain(&place, &username, error),
+    })?;
+    let _ = admin.quit().await;
+    Ok(())
+}
+
+/// The whole user in one command, which Redis applies at once or not at all.
+fn rules(account: &RedisAccount, password: &str) -> Vec<String> {
+    let hash: String = Sha256::digest(password).iter().map(|byte| format!("{byte:02x}")).collect();
+    // The hash, so that the password shows up in no log of commands.
+    let mut rules: Vec<String> =
+        ["SETUSER", &account.user, "reset", "on", &format!("#{hash}")].map(str::to_owned).to_vec();
+    rules.extend(account.read.iter().map(|pattern| format!("%R~{pattern}")));
+    rules.extend(account.write.iter().map(|pattern| format!("~{pattern}")));
+    rules.extend(account.channels.iter().map(|pattern| format!("&{pattern}")));
+    rules.extend(COMMANDS.iter().map(|rule| (*rule).to_owned()));
+    rules
+}
+
+async fn acl(client: &Client, arguments: Vec<String>) -> Result<Value, Error> {
+    client.custom(CustomCommand::new_static("ACL", ClusterHash::FirstKey, false), arguments).await
+}
+
+/// The account works: the service will be able to log in.
+async fn verify(
+    place: &Place,
+    server: &Server,
+    account: &RedisAccount,
+    password: &str,
+) -> Result<(), Failure> {
+    let client = connect(place, server, &account.user, password).await?;
+    let pong: Result<Value, Error> = client.ping(None).await;
+    pong.map_err(|error| explain(place, &account.user, error))?;
+    let _ = client.quit().await;
+    Ok(())
+}
+
+async fn connect(place: &Place, server: &Server, user: &str, password: &str) -> Result<Client, Failure> {
+    let mut config = Config {
+        server: ServerConfig::new_centralized(&server.host, server.port),
+        username: Some(user.to_owned()),
+        password: Some(password.to_owned()),
+        fail_fast: true,
+        ..Config::default()
+    };
+    if server.tls {
+        config.tls = Some(tls(place, server)?);
+    }
+    let client = Builder::from_config(config)
+        .with_performance_config(|performance| performance.default_command_timeout = Duration::from_secs(10))
+        .with_connection_config(|connection| {
+            connection.connection_timeout = Duration::from_secs(10);
+            connection.internal_command_timeout = Duration::from_secs(10);
+            connection.max_command_attempts = 1;
+        })
+        .build()
+        .map_err(|error| explain(place, user, error))?;
+    client.init().await.map_err(|error| explain(place, user, error))?;
+    Ok(client)
+}
+
+fn tls(place: &Place, server: &Server) -> Result<TlsConfig, Failure> {
+    let Some(ca) = &server.ca_file else {
+        let connector = TlsConnector::default_rustls().map_err(|error| place.refused(error))?;
+        return Ok(connector.into());
+    };
+    let roots = super::tls::roots(ca).map_err(|error| unreadable(ca, error))?;
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Ok(TlsConnector::from(config).into())
+}
+
+fn explain(place: &Place, user: &str, error: Error) -> Failure {
+    let details = error.details();
+    match error.kind() {
+        ErrorKind::Auth => place.refused(format!("login refused for user {user:?}: {details}")),
+        _ if details.starts_with("LOADING") => place.passing(details),
+        ErrorKind::IO | ErrorKind::Timeout | ErrorKind::Canceled => place.passing(details),
+        _ => place.refused(details),
+    }
+}
