@@ -1,4 +1,12 @@
-//! The operator: brings an OrionPlatform up tier by tier, keeps it so, says what is in the way and takes it down in
-//! reverse. The binary only parses its command line; everything is here, so that tests and tools can use it.
+//! The operator: it turns one OrionPlatform object into a running platform, tier by tier, and back into nothing.
+//!
+//! `api`, `validate`, `plan` and `rollout` are pure: no client, no clock, no randomness. `controller` is the only
+//! part that talks to the API server; `provision` is a Job's subcommand and talks to the stores only.
 
+pub mod api;
+pub mod context;
+pub mod controller;
+pub mod plan;
 pub mod provision;
+pub mod rollout;
+pub mod validate;

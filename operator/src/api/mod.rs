@@ -1,0 +1,19 @@
+//! The OrionPlatform resource: its Rust types, its schema with every rule, and examples of both sides of each rule.
+//!
+//! What the schema can say is said here, so that the API server refuses a wrong manifest before anything happens;
+//! `validate` holds the few rules that need the catalog's graph.
+
+mod common;
+mod crd;
+pub mod examples;
+mod platform;
+mod services;
+mod status;
+mod stores;
+
+pub use common::{ResourceList, Resources, SecretRef};
+pub use crd::{crd, crd_yaml};
+pub use platform::*;
+pub use services::*;
+pub use status::*;
+pub use stores::*;

@@ -1,0 +1,281 @@
+//! The resource itself and the parts of its spec that concern the platform as a whole.
+
+use super::common::{self, SecretRef, rules};
+use super::services::ServiceSpec;
+use super::status::OrionPlatformStatus;
+use super::stores::StoreSpec;
+use catalog::Store;
+use kube::CustomResource;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A whole ORION platform: data stores, services and the way in. `spec: {}` is complete.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "orion.dev",
+    version = "v1alpha1",
+    kind = "OrionPlatform",
+    plural = "orionplatforms",
+    singular = "orionplatform",
+    shortname = "orion",
+    category = "all",
+    namespaced,
+    status = "OrionPlatformStatus",
+    derive = "PartialEq",
+    doc = "A whole ORION platform: data stores, services and the way in, brought up and taken down tier by tier. `spec: {}` is complete.",
+    validation = (
+        "self.metadata.name.size() <= 40",
+        "metadata.name is longer than 40 characters: choose a shorter one, the platform's objects are named after it"
+    ),
+    validation = (
+        "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+        "metadata.name must start with a letter and have only lower-case letters, digits and '-': the platform's Services are named after it"
+    ),
+    printcolumn = r#"{"name":"Phase","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"Tier","type":"string","jsonPath":".status.tier","description":"The tier that is being worked on, or the last one."}"#,
+    printcolumn = r#"{"name":"Version","type":"string","jsonPath":".status.version"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Message","type":"string","jsonPath":".status.message","priority":1}"#
+)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OrionPlatformSpec {
+    /// Version of all services, as in "1.2.3": the tag of their images. Default: the operator's own version, so that
+    /// the platform is upgraded with the operator; write it to keep a version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "version")]
+    pub version: Option<String>,
+    /// Where the services' images come from.
+    pub image: ImageSpec,
+    /// The PostgreSQL that keeps the services' databases. Default: managed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<StoreSpec>,
+    /// The Redis that keeps revocations, sessions and caches. Default: managed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redis: Option<StoreSpec>,
+    /// The RabbitMQ that carries the services' events. Default: managed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rabbitmq: Option<StoreSpec>,
+    /// Settings of single services. A service that is not listed runs with its defaults.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "service_list")]
+    pub services: Vec<ServiceSpec>,
+    /// How clients outside the cluster reach the gateway. Default: not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<Exposure>,
+    /// How changes are rolled out.
+    pub rollout: RolloutSpec,
+    /// While true the operator changes nothing: no install, no update, no repair. Status goes on, and deleting the
+    /// platform works. Default: false.
+    pub paused: bool,
+    /// What becomes of the managed stores' volumes and passwords when the platform is deleted. RetainData keeps
+    /// them, and a platform of the same name takes them up again. Delete removes them for good.
+    /// Default: RetainData.
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// Where images come from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ImageSpec {
+    /// Registry and path before the services' names: the image of auth is <registry>/auth:<version>.
+    /// Default: ghcr.io/orion-platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "registry")]
+    pub registry: Option<String>,
+    /// When a node fetches an image: IfNotPresent, Always, or Never (it must be there). Default: IfNotPresent.
+    pub pull_policy: PullPolicy,
+    /// Secrets with which images are fetched, of services and stores alike.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub pull_secrets: Vec<SecretRef>,
+}
+
+/// When a node fetches an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PullPolicy {
+    #[default]
+    IfNotPresent,
+    Always,
+    Never,
+}
+
+/// How clients outside the cluster reach the gateway: exactly one of none, nodePort or loadBalancer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = rules(&[(
+    "[has(self.none), has(self.nodePort), has(self.loadBalancer)].filter(set, set).size() == 1",
+    "write exactly one of none, nodePort or loadBalancer, as in \"nodePort: {}\""
+)])))]
+pub struct Exposure {
+    /// Reachable from inside the cluster only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub none: Option<NoExposure>,
+    /// A port on every node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<NodePort>,
+    /// A load balancer of the cluster's provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer: Option<LoadBalancer>,
+}
+
+/// Reachable from inside the cluster only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NoExposure {}
+
+/// A port on every node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodePort {
+    /// The port, in the range that the cluster allows, usually 30000 to 32767. Default: one that the cluster picks,
+    /// and keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<i32>,
+}
+
+/// A load balancer of the cluster's provider.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LoadBalancer {
+    /// Port on which the load balancer listens. Default: 80.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<i32>,
+    /// The class of load balancer, where a cluster has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 317))]
+    pub class: Option<String>,
+    /// Annotations of the Service, with which providers are told what is wanted.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "annotations")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// How changes are rolled out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RolloutSpec {
+    /// How long a tier may go without progress before the rollout counts as failed, as in "90s", "5m" or "1h30m";
+    /// from 10s to 24h. Default: 5m.
+    #[schemars(schema_with = "tier_timeout")]
+    pub tier_timeout: String,
+    /// What happens then. Hold: what is above waits, the status says why, and the rollout goes on by itself once the
+    /// cause is gone. Default: Hold.
+    pub on_failure: OnFailure,
+}
+
+/// What happens when a rollout fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnFailure {
+    #[default]
+    Hold,
+}
+
+/// What becomes of the managed stores' data when the platform is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    #[default]
+    RetainData,
+    Delete,
+}
+
+pub const DEFAULT_REGISTRY: &str = "ghcr.io/orion-platform";
+pub const DEFAULT_TIER_TIMEOUT: Duration = Duration::from_secs(300);
+
+impl Default for RolloutSpec {
+    fn default() -> Self {
+        Self { tier_timeout: "5m".to_owned(), on_failure: OnFailure::Hold }
+    }
+}
+
+impl RolloutSpec {
+    /// The timeout as time. What the schema would refuse counts as the default: a platform is never without one.
+    pub fn timeout(&self) -> Duration {
+        parse_duration(&self.tier_timeout).unwrap_or(DEFAULT_TIER_TIMEOUT)
+    }
+}
+
+impl OrionPlatformSpec {
+    /// What is said about a store. None is the same as managed with every default.
+    pub fn store(&self, store: Store) -> Option<&StoreSpec> {
+        match store {
+            Store::Postgres => self.postgres.as_ref(),
+            Store::Redis => self.redis.as_ref(),
+            Store::Rabbitmq => self.rabbitmq.as_ref(),
+        }
+    }
+
+    /// What is said about a service. None is the same as every default.
+    pub fn service(&self, name: &str) -> Option<&ServiceSpec> {
+        self.services.iter().find(|s| s.name == name)
+    }
+
+    pub fn enabled(&self, service: &str) -> bool {
+        self.service(service).is_none_or(|s| s.enabled)
+    }
+
+    /// The version of the services, given the operator's own.
+    pub fn version<'a>(&'a self, operator: &'a str) -> &'a str {
+        self.version.as_deref().unwrap_or(operator)
+    }
+}
+
+/// "1h30m", "5m", "90s": hours, minutes and seconds in this order, each at most once.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let mut seconds = 0u64;
+    let mut rest = text;
+    for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
+        if let Some((number, after)) = rest.split_once(unit) {
+            seconds = seconds.checked_add(number.parse::<u64>().ok()?.checked_mul(factor)?)?;
+            rest = after;
+        }
+    }
+    (rest.is_empty() && seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
+fn version(_: &mut SchemaGenerator) -> Schema {
+    common::string(
+        64,
+        &[(
+            r"self.matches('^[0-9]{1,9}\\.[0-9]{1,9}\\.[0-9]{1,9}(-[0-9A-Za-z.-]+)?$')",
+            "not a version: write it as \"1.2.3\" or \"1.2.3-rc.1\", without a leading v",
+        )],
+    )
+}
+
+fn registry(_: &mut SchemaGenerator) -> Schema {
+    common::string(
+        256,
+        &[(
+            r"self.matches('^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$')",
+            "not a registry: write host[:port][/path] without https:// and without a slash at the end, as in \"ghcr.io/acme\"",
+        )],
+    )
+}
+
+fn tier_timeout(_: &mut SchemaGenerator) -> Schema {
+    common::string(
+        16,
+        &[(
+            "self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",
+            "not a time between 10s and 24h: write it as \"90s\", \"5m\" or \"1h30m\"",
+        )],
+    )
+}
+
+fn annotations(_: &mut SchemaGenerator) -> Schema {
+    common::string_map(32, 4096)
+}
+
+fn service_list(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": catalog::SERVICES.len(),
+        "items": generator.subschema_for::<ServiceSpec>(),
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+    })
+}

@@ -1,0 +1,99 @@
+//! From a platform and the catalog to every object it consists of. Pure and infallible: no client, no clock, no
+//! randomness, so that the same spec always gives the same plan and a plan can be stored and applied again.
+//!
+//! What must not be in a plan is bound late, by the controller, at apply: values of Secrets (`SecretSpec` only says
+//! what each key is), the `orion.dev/secret-hash` annotation of pod templates, the ConfigMap with callers' keys, and
+//! the suffix of the provision Job's name.
+
+mod env;
+pub mod secrets;
+
+use catalog::Tier;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use env::reserved_env_rule;
+pub use secrets::{SecretKey, SecretSpec};
+
+use crate::api::OrionPlatform;
+
+/// All that a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    pub platform: &'a OrionPlatform,
+    /// The image that the provision Job runs: the operator's own.
+    pub operator_image: &'a str,
+    /// The operator's version: what the services run that the spec gives no version for.
+    pub operator_version: &'a str,
+}
+
+/// What a platform consists of, ordered by tier and then by name; within the first tier the provision unit is last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub units: Vec<Unit>,
+}
+
+/// What is rolled out, is ready and is removed as one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unit {
+    /// `postgres`, `provision`, `auth`…: the value of `app.kubernetes.io/name`.
+    pub name: String,
+    pub kind: UnitKind,
+    #[serde(with = "tier_number")]
+    pub tier: Tier,
+    /// Only units of this plan that are enabled: what is switched off is not waited for.
+    pub needs: Vec<Need>,
+    /// A unit that is not enabled has no objects and no secrets; whatever is left of it is to be removed.
+    pub enabled: bool,
+    /// Whole objects with apiVersion, kind and metadata, in the order in which they are applied. An external store
+    /// has none and is ready at once.
+    pub objects: Vec<Value>,
+    /// What must exist before the objects are applied. A Secret may be listed by several units: the provision Job
+    /// needs every service's credentials, and so does the service.
+    pub secrets: Vec<SecretSpec>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnitKind {
+    Store,
+    Provision,
+    Service,
+}
+
+/// A unit that must be ready first. Without a hard one this unit can't work; without a soft one it runs with less.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    pub on: String,
+    pub hard: bool,
+}
+
+/// The name of the provision unit.
+pub const PROVISION: &str = "provision";
+
+/// The plan of a valid platform.
+pub fn plan(_inputs: &Inputs) -> Plan {
+    Plan { units: Vec::new() }
+}
+
+impl Plan {
+    pub fn unit(&self, name: &str) -> Option<&Unit> {
+        self.units.iter().find(|u| u.name == name)
+    }
+}
+
+mod tier_number {
+    //! Tiers are stored as their numbers.
+    use catalog::Tier;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(tier: &Tier, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(tier.number())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tier, D::Error> {
+        let number = u8::deserialize(deserializer)?;
+        let tier = Tier::ALL.into_iter().find(|t| t.number() == number);
+        tier.ok_or_else(|| D::Error::custom(format!("there is no tier {number}")))
+    }
+}
