@@ -1,0 +1,1 @@
+//! What every reconcile shares: client, caches, clock.
