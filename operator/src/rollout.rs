@@ -1,0 +1,1 @@
+//! Which units may change now, which wait, and why. Pure.
