@@ -1,0 +1,1 @@
+//! The loop around the pure parts: observe, apply, report, delete.
