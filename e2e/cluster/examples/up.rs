@@ -1,4 +1,5 @@
 //! Starts a cluster and leaves it running, or stops it: for trying things by hand.
+use std::path::Path;
 use std::time::Instant;
 
 use cluster::{Cluster, Lifetime, Options};
@@ -14,6 +15,15 @@ async fn main() -> anyhow::Result<()> {
             Some(cluster) => cluster.stop().await?,
             None => println!("no cluster {name}"),
         },
+        Some("busybox") => {
+            let cluster = Cluster::find(&name).expect("no such cluster");
+            let content = std::fs::read("/bin/busybox")?;
+            let file = cluster::ImageFile { path: "bin/busybox", content: &content, executable: true };
+            cluster::write_image(Path::new("/tmp/busybox.tar"), "orion.test/busybox:1", &[file], &["/bin/busybox"])?;
+            cluster.load_image(Path::new("/tmp/busybox.tar")).await?;
+        }
+        Some("add") => Cluster::find(&name).expect("no such cluster").add_node(&words[2]).await?,
+        Some("lose") => Cluster::find(&name).expect("no such cluster").lose_node(&words[2]).await?,
         nodes => {
             let nodes = nodes.and_then(|nodes| nodes.parse().ok()).unwrap_or(1);
             let options = Options { name, nodes, lifetime: Lifetime::Detached, audit_log: true };

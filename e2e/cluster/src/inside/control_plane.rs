@@ -101,6 +101,9 @@ pub(crate) fn start_controllers(state: &StateDir, network: &Network, launch: &La
         format!("--cluster-signing-key-file={}", file("ca.key")),
         "--use-service-account-credentials=true".into(),
         "--allocate-node-cidrs=false".into(),
+        // A dozen identities and forty informers are set up at the start; the default rate makes that take seconds.
+        "--kube-api-qps=300".into(),
+        "--kube-api-burst=600".into(),
         NODE_GRACE.into(),
         "--node-monitor-period=1s".into(),
     ]);
