@@ -19,7 +19,12 @@ async fn main() -> anyhow::Result<()> {
             let cluster = Cluster::find(&name).expect("no such cluster");
             let content = std::fs::read("/bin/busybox")?;
             let file = cluster::ImageFile { path: "bin/busybox", content: &content, executable: true };
-            cluster::write_image(Path::new("/tmp/busybox.tar"), "orion.test/busybox:1", &[file], &["/bin/busybox"])?;
+            cluster::write_image(
+                Path::new("/tmp/busybox.tar"),
+                "orion.test/busybox:1",
+                &[file],
+                &["/bin/busybox"],
+            )?;
             cluster.load_image(Path::new("/tmp/busybox.tar")).await?;
         }
         Some("add") => Cluster::find(&name).expect("no such cluster").add_node(&words[2]).await?,

@@ -58,7 +58,8 @@ pub(crate) fn create(name: &str) -> Result<()> {
         for file in ["cpuset.cpus", "cpuset.mems"] {
             let from = hierarchy.join(file);
             if from.exists() && !unified() {
-                std::fs::write(folder.join(file), std::fs::read(&from)?).with_context(|| format!("fill {file}"))?;
+                std::fs::write(folder.join(file), std::fs::read(&from)?)
+                    .with_context(|| format!("fill {file}"))?;
             }
         }
     }
@@ -111,7 +112,9 @@ pub(crate) fn prefix(supervisor: u32) -> String {
 pub(crate) fn orphans() -> Vec<String> {
     let mut orphans: Vec<String> = find(PREFIX)
         .iter()
-        .filter_map(|folder| folder.file_name()?.to_str()?.strip_prefix(PREFIX)?.split('-').next()?.parse().ok())
+        .filter_map(|folder| {
+            folder.file_name()?.to_str()?.strip_prefix(PREFIX)?.split('-').next()?.parse().ok()
+        })
         .filter(|supervisor| !is_supervisor(*supervisor))
         .map(prefix)
         .collect();

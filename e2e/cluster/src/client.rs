@@ -178,7 +178,12 @@ async fn aside<T: Send + 'static>(
     task.await?
 }
 
-async fn launch(options: &Options, state: StateDir, program: &Path, progress: &impl Fn(&str)) -> Result<Cluster> {
+async fn launch(
+    options: &Options,
+    state: StateDir,
+    program: &Path,
+    progress: &impl Fn(&str),
+) -> Result<Cluster> {
     let started = Instant::now();
     std::fs::create_dir_all(runs())?;
     let launch = Launch {
@@ -197,7 +202,9 @@ async fn launch(options: &Options, state: StateDir, program: &Path, progress: &i
         .spawn()
         .with_context(|| format!("start {}", program.display()))?;
     let mut input = child.stdin.take().context("the supervisor has no standard input")?;
-    input.write_all((serde_json::to_string(&launch)? + "\n").as_bytes()).context("tell the supervisor what to do")?;
+    input
+        .write_all((serde_json::to_string(&launch)? + "\n").as_bytes())
+        .context("tell the supervisor what to do")?;
     let output = child.stdout.take().context("the supervisor has no standard output")?;
     let (sender, reports) = unbounded_channel();
     std::thread::spawn(move || {
@@ -209,7 +216,9 @@ async fn launch(options: &Options, state: StateDir, program: &Path, progress: &i
     let leash = (options.lifetime == Lifetime::WithParent).then_some(input);
     let failed = crate::paths::target().join("failed").join(&options.name);
     let cluster = Cluster::at(state, leash, Some(child));
-    follow(reports, progress).await.with_context(|| format!("start the cluster (logs: {})", failed.display()))?;
+    follow(reports, progress)
+        .await
+        .with_context(|| format!("start the cluster (logs: {})", failed.display()))?;
     progress(&format!("cluster {} is up after {:.1} s", options.name, started.elapsed().as_secs_f32()));
     Ok(cluster)
 }
@@ -238,7 +247,9 @@ fn supervisor_program(progress: &dyn Fn(&str)) -> Result<PathBuf> {
     progress("building the cluster's supervisor");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     crate::exec::run(
-        Command::new(cargo).args(["build", "--quiet", "-p", "cluster", "--bin", "cluster"]).current_dir(workspace()),
+        Command::new(cargo)
+            .args(["build", "--quiet", "-p", "cluster", "--bin", "cluster"])
+            .current_dir(workspace()),
     )?;
     let target = crate::paths::target();
     let program = target.parent().unwrap_or(&target).join("debug/cluster");

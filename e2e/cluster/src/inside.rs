@@ -52,7 +52,8 @@ pub(crate) fn inside(state: &str, supervisor: u32) -> Result<()> {
     // Before any thread is made: threads share what is unshared here.
     let nothing = None::<&str>;
     unshare(CloneFlags::CLONE_NEWNS).context("make a mount namespace")?;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).context("make mounts private")?;
+    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)
+        .context("make mounts private")?;
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), nothing).context("mount /proc")?;
     // The supervisor may have died before it could be asked about: its end of this pipe tells as well.
     std::thread::spawn(|| {
@@ -80,7 +81,8 @@ fn progress(started: Instant, what: &str) {
 
 async fn run(state: StateDir, supervisor: u32) -> Result<()> {
     let started = Instant::now();
-    let launch: Launch = serde_json::from_slice(&std::fs::read(state.options())?).context("read the options")?;
+    let launch: Launch =
+        serde_json::from_slice(&std::fs::read(state.options())?).context("read the options")?;
     let network = Network::create().await?;
     let pki = Pki::create(&state, &network)?;
     progress(started, &format!("network {}.0/24 and certificates", network.prefix()));
@@ -95,7 +97,8 @@ async fn run(state: StateDir, supervisor: u32) -> Result<()> {
     // Nodes start their containerd while the API server starts; kubelet waits for it.
     let (api_is_up, wait_for_api) = tokio::sync::watch::channel(false);
     let names: Vec<String> = (1..=inside.launch.nodes).map(|number| format!("n{number}")).collect();
-    let nodes = futures::future::try_join_all(names.iter().map(|name| inside.add_node(name, wait_for_api.clone())));
+    let nodes =
+        futures::future::try_join_all(names.iter().map(|name| inside.add_node(name, wait_for_api.clone())));
     let rest = async {
         wait_until(Duration::from_secs(90), "the API server is ready", || inside.api_ready()).await?;
         progress(started, "API server ready");
@@ -145,7 +148,11 @@ impl Inside {
             supervisor: self.supervisor,
             lifetime: self.launch.lifetime,
             audit_log: self.launch.audit_log,
-            nodes: nodes.alive.iter().map(|node| NodeState { name: node.name.clone(), ip: node.ip }).collect(),
+            nodes: nodes
+                .alive
+                .iter()
+                .map(|node| NodeState { name: node.name.clone(), ip: node.ip })
+                .collect(),
         };
         let unfinished = self.state.state().with_extension("unfinished");
         std::fs::write(&unfinished, serde_json::to_vec_pretty(&state)?)?;
@@ -177,7 +184,12 @@ impl Inside {
             .context("the part pause isn't built")?;
         let content = std::fs::read(program)?;
         let file = crate::ImageFile { path: "pause", content: &content, executable: true };
-        crate::write_image(&self.state.images().join("00-pause.tar"), node_files::PAUSE_IMAGE, &[file], &["/pause"])
+        crate::write_image(
+            &self.state.images().join("00-pause.tar"),
+            node_files::PAUSE_IMAGE,
+            &[file],
+            &["/pause"],
+        )
     }
 }
 

@@ -20,7 +20,11 @@ pub fn clear_leftovers() -> Vec<String> {
         let Ok(Some(lock)) = Lock::try_take(&state.lock()) else { continue };
         supervise::remove_files(&state);
         let name = entry.file_name();
-        said.push(format!("cleared what the dead cluster {} had left: {}", name.to_string_lossy(), path.display()));
+        said.push(format!(
+            "cleared what the dead cluster {} had left: {}",
+            name.to_string_lossy(),
+            path.display()
+        ));
         lock.remove();
     }
     for prefix in cgroups::orphans() {

@@ -29,7 +29,8 @@ impl Lock {
             }
             // The last holder may have removed the file between opening and locking it: then this is a lock on
             // nothing, and another process may hold one on the file's successor.
-            let same = std::fs::metadata(path).is_ok_and(|now| file.metadata().is_ok_and(|own| own.ino() == now.ino()));
+            let same = std::fs::metadata(path)
+                .is_ok_and(|now| file.metadata().is_ok_and(|own| own.ino() == now.ino()));
             if same {
                 return Ok(Some(Lock { path: path.to_path_buf(), _file: file }));
             }

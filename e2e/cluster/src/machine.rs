@@ -45,7 +45,10 @@ pub fn prerequisites() -> Vec<Missing> {
     let mut missing = Vec::new();
     let mut lack = |message: String, package| missing.push(Missing { message, package });
     if !nix::unistd::geteuid().is_root() {
-        lack("not root: a cluster makes namespaces, mounts and links; run this as root (sudo -E)".into(), None);
+        lack(
+            "not root: a cluster makes namespaces, mounts and links; run this as root (sudo -E)".into(),
+            None,
+        );
     }
     for (program, package) in PROGRAMS {
         if find_program(program).is_none() {
@@ -56,7 +59,10 @@ pub fn prerequisites() -> Vec<Missing> {
         lack("Go is missing: install Go 1.26 or newer, https://go.dev/doc/install".into(), None);
     }
     if !Path::new("/usr/include/seccomp.h").is_file() {
-        lack("the headers of libseccomp are missing: apt-get install libseccomp-dev".into(), Some("libseccomp-dev"));
+        lack(
+            "the headers of libseccomp are missing: apt-get install libseccomp-dev".into(),
+            Some("libseccomp-dev"),
+        );
     }
     if !Path::new("/usr/include/stdlib.h").is_file() {
         lack("the C library's headers are missing: apt-get install libc6-dev".into(), Some("libc6-dev"));

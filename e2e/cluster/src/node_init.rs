@@ -57,7 +57,8 @@ fn orders() -> Receiver<String> {
 /// The machine's files, with a `/proc` and a `/run` of the node's own: sockets and named network namespaces lie there.
 fn file_systems(state: &StateDir, name: &str) -> Result<()> {
     let nothing = None::<&str>;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).context("make mounts private")?;
+    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)
+        .context("make mounts private")?;
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), nothing).context("mount /proc")?;
     mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=0755")).context("mount /run")?;
     std::fs::create_dir_all("/run/netns")?;
@@ -65,8 +66,10 @@ fn file_systems(state: &StateDir, name: &str) -> Result<()> {
     let kubelet = state.node(name).join("kubelet");
     std::fs::create_dir_all(&kubelet)?;
     std::fs::create_dir_all("/run/kubelet")?;
-    mount(Some(&kubelet), "/run/kubelet", nothing, MsFlags::MS_BIND, nothing).context("mount kubelet's folder")?;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_SHARED, nothing).context("share mounts with pods")
+    mount(Some(&kubelet), "/run/kubelet", nothing, MsFlags::MS_BIND, nothing)
+        .context("mount kubelet's folder")?;
+    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_SHARED, nothing)
+        .context("share mounts with pods")
 }
 
 struct Node {

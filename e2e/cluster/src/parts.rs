@@ -82,7 +82,13 @@ pub(crate) const PARTS: &[Part] = &[
         tags: "",
         cgo: false,
     },
-    Part { name: "helm", programs: &[("helm", "helm.sh/helm/v4/cmd/helm")], ldflags: HELM, tags: "", cgo: false },
+    Part {
+        name: "helm",
+        programs: &[("helm", "helm.sh/helm/v4/cmd/helm")],
+        ldflags: HELM,
+        tags: "",
+        cgo: false,
+    },
 ];
 
 impl Part {

@@ -16,7 +16,8 @@ pub(crate) fn workspace() -> PathBuf {
 
 /// Everything this crate makes, other than what the compiler does.
 pub(crate) fn target() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     let target = if target.is_absolute() { target } else { workspace().join(target) };
     target.join("cluster")
 }

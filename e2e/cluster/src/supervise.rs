@@ -105,7 +105,9 @@ fn watch(inside: &mut Child, lifetime: Lifetime, mut input: BufReader<std::io::S
         match first {
             Ok(End::Inside(good)) => Ok(good),
             // Killing the first process of a PID namespace kills all of it, and its end is reported after theirs.
-            Ok(End::Parent | End::Asked) => kill(pid, Signal::SIGKILL).map(|()| true).context("end the inside"),
+            Ok(End::Parent | End::Asked) => {
+                kill(pid, Signal::SIGKILL).map(|()| true).context("end the inside")
+            }
             Err(error) => {
                 let _ = kill(pid, Signal::SIGKILL);
                 Err(error)

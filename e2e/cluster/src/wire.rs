@@ -48,10 +48,16 @@ impl State {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub(crate) enum Order {
-    AddNode { name: String },
-    LoseNode { name: String },
+    AddNode {
+        name: String,
+    },
+    LoseNode {
+        name: String,
+    },
     /// The archive has been put into the cluster's folder of images under this name.
-    LoadImage { file: String },
+    LoadImage {
+        file: String,
+    },
     Stop,
 }
 

@@ -48,7 +48,10 @@ pub(crate) async fn apply(client: &kube::Client, network: &Network) -> Result<()
     let slices = Api::<EndpointSlice>::namespaced(client.clone(), "kube-system");
     let classes = Api::<StorageClass>::all(client.clone());
     services.patch("kube-dns", &as_us, &Patch::Apply(service)).await.context("apply the Service kube-dns")?;
-    slices.patch("kube-dns", &as_us, &Patch::Apply(slice)).await.context("apply the endpoints of kube-dns")?;
+    slices
+        .patch("kube-dns", &as_us, &Patch::Apply(slice))
+        .await
+        .context("apply the endpoints of kube-dns")?;
     classes.patch(STORAGE_CLASS, &as_us, &Patch::Apply(class)).await.context("apply the StorageClass")?;
     Ok(())
 }

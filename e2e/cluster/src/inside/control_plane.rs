@@ -127,7 +127,13 @@ pub(crate) fn start_dns(state: &StateDir, network: &Network, launch: &Launch) ->
     Ok(())
 }
 
-fn start(state: &StateDir, network: &Network, launch: &Launch, program: &'static str, arguments: Vec<String>) {
-    let (network, launch) = (network.clone(), launch.clone());
+fn start(
+    state: &StateDir,
+    network: &Network,
+    launch: &Launch,
+    program: &'static str,
+    arguments: Vec<String>,
+) {
+    let (network, launch) = (*network, launch.clone());
     keep(state, program, move || command(&network, &launch, program, &arguments));
 }

@@ -9,7 +9,11 @@ use crate::node_init::append;
 use crate::paths::StateDir;
 
 /// Keeps a program of the control plane running until the cluster ends, which ends it without further ado.
-pub(crate) fn keep(state: &StateDir, name: &'static str, command: impl Fn() -> Command + Send + Sync + 'static) {
+pub(crate) fn keep(
+    state: &StateDir,
+    name: &'static str,
+    command: impl Fn() -> Command + Send + Sync + 'static,
+) {
     let path = state.log(name);
     tokio::spawn(async move {
         loop {

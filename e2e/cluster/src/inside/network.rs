@@ -108,10 +108,9 @@ impl Network {
 fn claim(holder: u32) -> Result<u8> {
     for index in 0..=255 {
         let link = link_name(index);
-        let made = run(Command::new("ip").args(["link", "add", &link, "type", "veth", "peer", "name", "machine"]).args([
-            "netns",
-            &holder.to_string(),
-        ]));
+        let made = run(Command::new("ip")
+            .args(["link", "add", &link, "type", "veth", "peer", "name", "machine"])
+            .args(["netns", &holder.to_string()]));
         match made {
             Ok(_) => return Ok(index),
             Err(error) if error.to_string().contains("File exists") => {}

@@ -43,9 +43,11 @@ impl Inside {
         self.start_dns_once().await?;
         let nodes = kube::Api::<core::Node>::all(self.client.clone());
         let boot = &node.ip.to_string();
-        wait_until(Duration::from_secs(90), &format!("the node {name} is Ready"), async || {
-            matches!(nodes.get_opt(name).await, Ok(Some(node)) if is_ready(&node, boot))
-        })
+        wait_until(
+            Duration::from_secs(90),
+            &format!("the node {name} is Ready"),
+            async || matches!(nodes.get_opt(name).await, Ok(Some(node)) if is_ready(&node, boot)),
+        )
         .await
     }
 
@@ -88,7 +90,14 @@ impl Inside {
         if line.trim() != UP {
             bail!("it ended at once");
         }
-        let node = Node { name: name.into(), ip, number, pid, process: Mutex::new(process), orders: Mutex::new(orders) };
+        let node = Node {
+            name: name.into(),
+            ip,
+            number,
+            pid,
+            process: Mutex::new(process),
+            orders: Mutex::new(orders),
+        };
         let network = self.network;
         tokio::task::spawn_blocking(move || network.attach(pid, number)).await??;
         node.order(NETWORK_IS_UP).await?;
@@ -149,7 +158,8 @@ impl Inside {
 
     async fn import(&self, node: &Node, file: &str) -> Result<()> {
         let path = self.state.images().join(file).display().to_string();
-        let command = node.enter(&self.launch.search_path, &["ctr", "-n", "k8s.io", "images", "import", &path]);
+        let command =
+            node.enter(&self.launch.search_path, &["ctr", "-n", "k8s.io", "images", "import", &path]);
         run_async(command).await.with_context(|| format!("load an image onto the node {}", node.name))?;
         Ok(())
     }
@@ -165,7 +175,11 @@ impl Node {
     /// A command that sees the node's files.
     fn enter(&self, search_path: &str, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--mount=/proc/{}/ns/mnt", self.pid)).arg("--").args(words).env("PATH", search_path);
+        command
+            .arg(format!("--mount=/proc/{}/ns/mnt", self.pid))
+            .arg("--")
+            .args(words)
+            .env("PATH", search_path);
         command
     }
 }

@@ -91,15 +91,18 @@ async fn create(client: &Client, state: &StateDir, claim: &PersistentVolumeClaim
 /// Whatever user a pod runs as may write: what a pod may do to its volume is for its fsGroup to say.
 fn make_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).with_context(|| format!("create {}", path.display()))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).context("open the volume to all users")
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))
+        .context("open the volume to all users")
 }
 
 /// A folder has no size of its own, so a claim that asks for more has it at once.
 async fn grow(client: &Client, claim: &PersistentVolumeClaim) -> Result<()> {
-    let asked = claim.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.as_ref()?.get("storage"));
+    let asked =
+        claim.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.as_ref()?.get("storage"));
     let given = claim.status.as_ref().and_then(|status| status.capacity.as_ref()?.get("storage"));
     let volume = claim.spec.as_ref().and_then(|spec| spec.volume_name.clone());
-    let ours = claim.spec.as_ref().is_some_and(|spec| spec.storage_class_name.as_deref() == Some(STORAGE_CLASS));
+    let ours =
+        claim.spec.as_ref().is_some_and(|spec| spec.storage_class_name.as_deref() == Some(STORAGE_CLASS));
     let (Some(asked), Some(given), Some(volume), true) = (asked, given, volume, ours) else { return Ok(()) };
     if asked == given {
         return Ok(());
@@ -107,11 +110,17 @@ async fn grow(client: &Client, claim: &PersistentVolumeClaim) -> Result<()> {
     let capacity = json!({"capacity": {"storage": asked}});
     let params = PatchParams::default();
     let volumes = Api::<PersistentVolume>::all(client.clone());
-    volumes.patch(&volume, &params, &Patch::Merge(json!({"spec": capacity}))).await.context("grow a volume")?;
+    volumes
+        .patch(&volume, &params, &Patch::Merge(json!({"spec": capacity})))
+        .await
+        .context("grow a volume")?;
     let namespace = claim.namespace().unwrap_or_default();
     let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), &namespace);
     let status = Patch::Merge(json!({"status": capacity}));
-    claims.patch_status(&claim.name_any(), &params, &status).await.context("tell a claim that it has grown")?;
+    claims
+        .patch_status(&claim.name_any(), &params, &status)
+        .await
+        .context("tell a claim that it has grown")?;
     Ok(())
 }
 
