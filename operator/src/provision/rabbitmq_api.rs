@@ -6,7 +6,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
 use super::config::RabbitmqWork;
-use super::failure::{Failure, Place, read_secret, unreadable};
+use super::failure::{Failure, Place, read_secret};
 
 pub(super) struct Api {
     client: Client,
@@ -20,13 +20,10 @@ impl Api {
     pub(super) fn of(work: &RabbitmqWork) -> Result<Api, Failure> {
         let server = &work.server;
         let place = Place::of("rabbitmq", server, work.management_port);
-        let mut builder = Client::builder().timeout(Duration::from_secs(20)).no_proxy();
-        if let Some(ca) = &server.ca_file {
-            let pem = std::fs::read(ca).map_err(|error| unreadable(ca, error))?;
-            let trusted =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unreadable(ca, error))?;
-            builder = builder.tls_certs_only(trusted);
-        }
+        let builder = Client::builder()
+            .timeout(Duration::from_secs(20))
+            .no_proxy()
+            .tls_backend_preconfigured(super::tls::config(server)?);
         let scheme = if server.tls { "https" } else { "http" };
         Ok(Api {
             client: builder.build().map_err(|error| place.refused(chain(&error)))?,

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use fred::prelude::*;
-use fred::types::config::{ServerConfig, TlsConfig, TlsConnector};
+use fred::types::config::{ServerConfig, TlsConnector};
 use fred::types::{ClusterHash, CustomCommand};
 use sha2::{Digest, Sha256};
 
 use super::Say;
 use super::config::{RedisAccount, RedisWork, Server};
-use super::failure::{Failure, Place, read_secret, unreadable};
+use super::failure::{Failure, Place, read_secret};
 
 /// What every service may do, on its own keys. What lists or empties the key space of everybody is left out
 /// (KEYS and FLUSHDB are among the dangerous), and so is what changes the server or scripts that others share.
@@ -97,7 +97,7 @@ async fn connect(place: &Place, server: &Server, user: &str, password: &str) -> 
         ..Config::default()
     };
     if server.tls {
-        config.tls = Some(tls(place, server)?);
+        config.tls = Some(TlsConnector::from(super::tls::config(server)?).into());
     }
     let client = Builder::from_config(config)
         .with_performance_config(|performance| performance.default_command_timeout = Duration::from_secs(10))
@@ -110,16 +110,6 @@ async fn connect(place: &Place, server: &Server, user: &str, password: &str) -> 
         .map_err(|error| explain(place, user, error))?;
     client.init().await.map_err(|error| explain(place, user, error))?;
     Ok(client)
-}
-
-fn tls(place: &Place, server: &Server) -> Result<TlsConfig, Failure> {
-    let Some(ca) = &server.ca_file else {
-        let connector = TlsConnector::default_rustls().map_err(|error| place.refused(error))?;
-        return Ok(connector.into());
-    };
-    let roots = super::tls::roots(ca).map_err(|error| unreadable(ca, error))?;
-    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    Ok(TlsConnector::from(config).into())
 }
 
 fn explain(place: &Place, user: &str, error: Error) -> Failure {

@@ -1,13 +1,24 @@
-//! Trust in a store whose certificate was not issued by a public authority.
+//! Which certificates of stores are trusted. The authorities are built in: the operator's image has no files.
 
 use std::path::Path;
 
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 
-/// The certificates in a PEM file, as the only ones trusted.
-pub(super) fn roots(path: &Path) -> Result<RootCertStore, String> {
+use super::config::Server;
+use super::failure::{Failure, unreadable};
+
+/// The authority that the server names, or else the public ones.
+pub(super) fn config(server: &Server) -> Result<ClientConfig, Failure> {
+    let roots = match &server.ca_file {
+        Some(file) => read(file).map_err(|error| unreadable(file, error))?,
+        None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+    };
+    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
+fn read(path: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
         let certificate = certificate.map_err(|error| error.to_string())?;
