@@ -1,0 +1,9 @@
+//! The rules of signing in, free of HTTP and SQL, so that each can be read and tested by itself.
+
+pub mod email;
+pub mod keyring;
+pub mod lockout;
+pub mod passwords;
+pub mod refresh;
+pub mod rotation;
+pub mod sealing;

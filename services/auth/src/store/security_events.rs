@@ -1,0 +1,33 @@
+//! The trail of what matters for somebody's security: for themselves, for support and for audit.
+
+use super::{At, Origin};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+pub struct SecurityEvent<'a> {
+    pub user_id: Uuid,
+    pub session_id: Option<Uuid>,
+    pub kind: &'static str,
+    pub origin: &'a Origin,
+    pub details: Value,
+}
+
+pub async fn insert(db: &mut PgConnection, event: &SecurityEvent<'_>, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO security_events (id, user_id, session_id, kind, ip, user_agent, details, occurred_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(Uuid::now_v7())
+    .bind(event.user_id)
+    .bind(event.session_id)
+    .bind(event.kind)
+    .bind(event.origin.ip.as_deref())
+    .bind(event.origin.user_agent.as_deref())
+    .bind(&event.details)
+    .bind(At(now))
+    .execute(db)
+    .await?;
+    Ok(())
+}
