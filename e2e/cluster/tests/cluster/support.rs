@@ -41,21 +41,19 @@ pub(crate) async fn client(cluster: &Cluster) -> Result<kube::Client> {
     Ok(kube::Client::try_from(config)?)
 }
 
-/// An image with busybox in it, made once.
+/// An image with busybox and the probe in it, made once.
 pub(crate) fn busybox_image() -> Result<&'static Path> {
     static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
     if let Some(archive) = ARCHIVE.get() {
         return Ok(archive);
     }
     let program = std::fs::read(busybox()?)?;
+    let probe = std::fs::read(cluster::part_binary("probe")?)?;
     let archive = std::env::temp_dir().join(format!("orion-busybox-{}.tar", std::process::id()));
     let files = [
         ImageFile { path: "bin/busybox", content: &program, executable: true },
-        ImageFile {
-            path: "bin/sh",
-            content: b"#!/bin/busybox sh\nexec /bin/busybox sh \"$@\"\n",
-            executable: true,
-        },
+        // Debian's busybox can't resolve names where the C library's own files are missing.
+        ImageFile { path: "bin/probe", content: &probe, executable: true },
     ];
     cluster::write_image(&archive, IMAGE, &files, &["/bin/busybox"])?;
     Ok(ARCHIVE.get_or_init(|| archive))

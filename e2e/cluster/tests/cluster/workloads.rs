@@ -19,22 +19,16 @@ async fn pods_on_two_nodes_reach_each_other_and_the_machine_reaches_them() -> Re
     let pods = Api::<Pod>::default_namespaced(client.clone());
     let services = Api::<Service>::default_namespaced(client.clone());
 
-    let serve = "mkdir -p /www && echo hello > /www/index.html && exec busybox httpd -f -p 8080 -h /www";
-    create(&pods, pod("web", Some("n1"), &format!("alias mkdir='busybox mkdir'; {serve}"))).await?;
+    create(&pods, pod("web", Some("n1"), "exec probe serve :8080 hello")).await?;
     let ports = json!([{"port": 80, "targetPort": 8080}]);
     let spec = json!({"type": "NodePort", "selector": {"app": "web"}, "ports": ports});
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec});
     let service = create(&services, service).await?.spec.context("a Service without a spec")?;
     phase(&pods, "web", "Running").await?;
 
-    // By name, through the Service, from the other node. The name is resolved as every program does it: with the
-    // search domains that kubelet writes.
-    let ip = service.cluster_ip.context("no cluster IP")?;
-    let ask = format!(
-        "until busybox nslookup web.default.svc.cluster.local | busybox grep -F {ip}; do busybox sleep 0.2; done; \
-         until busybox wget -q -T 2 -O - http://{ip}/; do busybox sleep 0.2; done"
-    );
-    create(&pods, pod("ask", Some("n2"), &ask)).await?;
+    // By name, through the Service, from the other node: by the short name, and by the whole one.
+    let ask = "probe get http://web/ && probe get http://web.default.svc.cluster.local./";
+    create(&pods, pod("ask", Some("n2"), ask)).await?;
     phase(&pods, "ask", "Succeeded").await?;
     let said = pods.logs("ask", &LogParams::default()).await?;
     ensure!(said.contains("hello"), "the pod said: {said}");
@@ -49,7 +43,15 @@ async fn pods_on_two_nodes_reach_each_other_and_the_machine_reaches_them() -> Re
     }
 
     // There is no way out.
-    create(&pods, pod("out", None, "busybox nc -w 3 1.1.1.1 80 </dev/null && exit 1 || exit 0")).await?;
+    create(
+        &pods,
+        pod(
+            "out",
+            None,
+            "probe get http://web/ && ! probe connect 1.1.1.1:80 && ! probe connect example.com:80",
+        ),
+    )
+    .await?;
     phase(&pods, "out", "Succeeded").await?;
     cluster.stop().await
 }
