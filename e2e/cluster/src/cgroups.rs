@@ -123,6 +123,9 @@ pub(crate) fn orphans() -> Vec<String> {
     orphans
 }
 
+/// Alive: one that was killed keeps its entry until its parent looks after it, which may be never.
 fn is_supervisor(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "cluster")
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let Some((name, rest)) = status.split_once(") ") else { return false };
+    name.ends_with("(cluster") && !rest.starts_with(['Z', 'X'])
 }
