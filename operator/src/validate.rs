@@ -1,6 +1,11 @@
 //! Rules that the schema cannot state because they need the catalog: what a spec asks for must be able to run.
 
-use crate::api::OrionPlatform;
+use crate::api::{OrionPlatform, OrionPlatformSpec};
+use crate::plan::quantity;
+use catalog::{SERVICES, STORES, Store};
+
+/// The operator's own version: the newest that it knows how to run.
+pub const OPERATOR_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// One reason why a spec can't be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +18,82 @@ pub struct Invalid {
 }
 
 /// Every reason at once, so that a person mends a manifest in one go.
-pub fn validate(_platform: &OrionPlatform) -> Result<(), Vec<Invalid>> {
-    Ok(())
+pub fn validate(platform: &OrionPlatform) -> Result<(), Vec<Invalid>> {
+    let spec = &platform.spec;
+    let mut found = disabled_needs(spec);
+    found.extend(unknown_services(spec));
+    found.extend(newer_version(spec));
+    found.extend(too_little_memory(spec));
+    if found.is_empty() { Ok(()) } else { Err(found) }
+}
+
+/// A service that others can't work without must not be switched off under them.
+fn disabled_needs(spec: &OrionPlatformSpec) -> Vec<Invalid> {
+    let disabled = SERVICES.iter().filter(|service| !spec.enabled(service.name));
+    let broken = disabled.filter_map(|service| {
+        let above = SERVICES.iter().filter(|s| spec.enabled(s.name) && s.needs_hard(service.name));
+        let above: Vec<&str> = above.map(|s| s.name).collect();
+        (!above.is_empty()).then_some((service.name, above.join(" and ")))
+    });
+    broken
+        .map(|(name, above)| Invalid {
+            field: format!("spec.services[{name}].enabled"),
+            message: format!(
+                "{name} can't be disabled, {above} can't work without it: write enabled: true, or enabled: false \
+                 for {above} too"
+            ),
+        })
+        .collect()
+}
+
+/// The schema lists the services that exist, but it may be of another version than the operator.
+fn unknown_services(spec: &OrionPlatformSpec) -> Vec<Invalid> {
+    let unknown = spec.services.iter().filter(|s| catalog::service(&s.name).is_none());
+    let known = || SERVICES.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
+    unknown
+        .map(|service| Invalid {
+            field: format!("spec.services[{}]", service.name),
+            message: format!("this operator has no such service: use one of {}", known()),
+        })
+        .collect()
+}
+
+fn newer_version(spec: &OrionPlatformSpec) -> Option<Invalid> {
+    let wanted = spec.version.as_deref()?;
+    (numbers(wanted) > numbers(OPERATOR_VERSION)).then(|| Invalid {
+        field: "spec.version".to_owned(),
+        message: format!(
+            "{wanted} is newer than this operator: upgrade the operator first, or write at most {OPERATOR_VERSION}"
+        ),
+    })
+}
+
+/// Major, minor and patch. What comes before a release sorts with it: the same operator runs both.
+fn numbers(version: &str) -> Vec<u64> {
+    let release = version.split(['-', '+']).next().unwrap_or_default();
+    release.split('.').map(|number| number.parse().unwrap_or(0)).collect()
+}
+
+/// Below these a store is killed at its start, which would look like a fault of the store.
+fn too_little_memory(spec: &OrionPlatformSpec) -> Vec<Invalid> {
+    let least = |store: Store| match store {
+        Store::Postgres => "128Mi",
+        Store::Redis => "32Mi",
+        Store::Rabbitmq => "256Mi",
+    };
+    let given = STORES.iter().filter_map(|entry| {
+        let resources = spec.store(entry.store)?.managed.as_ref()?.resources.as_ref()?;
+        Some((entry, resources.limits.as_ref()?.memory.as_deref()?))
+    });
+    given
+        .filter(|(entry, limit)| quantity::milli(limit) < quantity::milli(least(entry.store)))
+        .map(|(entry, limit)| Invalid {
+            field: format!("spec.{}.managed.resources.limits.memory", entry.name),
+            message: format!(
+                "{} can't start with {limit}: write at least {}",
+                entry.name,
+                least(entry.store)
+            ),
+        })
+        .collect()
 }

@@ -41,6 +41,7 @@ use std::time::Duration;
     printcolumn = r#"{"name":"Message","type":"string","jsonPath":".status.message","priority":1}"#
 )]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = super::stores::rules_of_spec()))]
 pub struct OrionPlatformSpec {
     /// Version of all services, as in "1.2.3": the tag of their images. Default: the operator's own version, so that
     /// the platform is upgraded with the operator; write it to keep a version.

@@ -1,8 +1,10 @@
 //! The data stores in the resource: each one run by the operator, or somebody else's and pointed to.
 
 use super::common::{self, Resources, SecretRef, rules};
+use catalog::Store;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A data store: exactly one of managed or external.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -111,6 +113,58 @@ pub enum Provisioning {
     #[default]
     Admin,
     None,
+}
+
+/// The volume of a managed store that says nothing about it.
+pub fn default_storage(store: Store) -> &'static str {
+    match store {
+        Store::Postgres => "10Gi",
+        Store::Redis => "1Gi",
+        Store::Rabbitmq => "2Gi",
+    }
+}
+
+/// What concerns a store as it was before, or one kind of store only: rules of the spec as a whole, because a store
+/// that is left out has no rules of its own.
+pub(super) fn rules_of_spec() -> Value {
+    let mut all = Vec::new();
+    for entry in catalog::STORES {
+        let (store, storage) = (entry.name, default_storage(entry.store));
+        let external = format!("self.?{store}.?external.hasValue()");
+        let was_external = external.replace("self.", "oldSelf.");
+        all.push((
+            format!("{external} == {was_external}"),
+            format!(
+                "{store} can't be moved between managed and external, its data would stay behind: create another \
+                 platform and move the data there"
+            ),
+        ));
+        let class = format!("self.?{store}.?managed.?storageClass.orValue('')");
+        all.push((
+            format!("{class} == {}", class.replace("self.", "oldSelf.")),
+            format!(
+                "{store}.managed.storageClass can't be changed, a volume keeps its class: write what it was"
+            ),
+        ));
+        let size = format!("self.?{store}.?managed.?storage.orValue('{storage}')");
+        let old_size = size.replace("self.", "oldSelf.");
+        all.push((
+            format!("!isQuantity({size}) || quantity({size}).compareTo(quantity({old_size})) >= 0"),
+            format!(
+                "{store}.managed.storage can't be made smaller, a volume only grows: write at least what it was \
+                 (without a value it is {storage})"
+            ),
+        ));
+        if entry.extra_ports.is_empty() {
+            all.push((
+                format!("!self.?{store}.?external.?managementPort.hasValue()"),
+                format!("{store}.external.managementPort: only rabbitmq has a management API, leave it out"),
+            ));
+        }
+    }
+    let all: Vec<(&str, &str)> =
+        all.iter().map(|(rule, message)| (rule.as_str(), message.as_str())).collect();
+    rules(&all)
 }
 
 fn host(_: &mut SchemaGenerator) -> Schema {

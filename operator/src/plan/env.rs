@@ -1,10 +1,100 @@
 //! The variables that the operator sets in a service's container, and which a person therefore can't set.
 
-/// Names that belong to the operator; so does every name that starts with `ORION_PEER_`.
-pub(super) const RESERVED: &[&str] = &[];
+use super::scope::Scope;
+use catalog::{Service, Store};
+use serde_json::{Value, json};
 
-/// The CEL rule that refuses them.
+pub(super) const CREDENTIALS: &str = "/run/orion/credentials";
+pub(super) const TOKENS: &str = "/run/orion/tokens";
+pub(super) const CALLER_KEYS: &str = "/etc/orion/caller-keys";
+
+/// Set for every service, or decided by the plan in another way (the ports). So is every name that starts with
+/// `ORION_PEER_`, and what a generated secret is called.
+const RESERVED: &[&str] = &[
+    "ORION_PLATFORM",
+    "ORION_NAMESPACE",
+    "ORION_LISTEN",
+    "ORION_MANAGEMENT_LISTEN",
+    "ORION_TOKEN_ISSUER",
+    "ORION_CALLER_KEYS_FILE",
+    "ORION_SERVICE_TOKENS_DIR",
+    "ORION_DATABASE_URL",
+    "ORION_DATABASE_URL_FILE",
+    "ORION_REDIS_URL",
+    "ORION_REDIS_URL_FILE",
+    "ORION_AMQP_URL",
+    "ORION_AMQP_URL_FILE",
+];
+
+fn reserved() -> impl Iterator<Item = &'static str> {
+    let generated = catalog::SERVICES.iter().flat_map(|s| s.secrets).map(|secret| secret.env);
+    RESERVED.iter().copied().chain(generated)
+}
+
+/// Whether only the operator may set this variable.
+pub fn is_reserved(name: &str) -> bool {
+    name.starts_with("ORION_PEER_") || reserved().any(|other| other == name)
+}
+
+/// The same as a CEL rule over a variable's name.
 pub fn reserved_env_rule() -> String {
-    let names: Vec<String> = RESERVED.iter().map(|name| format!("'{name}'")).collect();
+    let names: Vec<String> = reserved().map(|name| format!("'{name}'")).collect();
     format!("!self.startsWith('ORION_PEER_') && !(self in [{}])", names.join(", "))
+}
+
+/// The variables of a service's container: the operator's, then the spec's, in a fixed order.
+pub(super) fn variables(scope: &Scope, service: &Service) -> Vec<Value> {
+    let mut all = vec![
+        ("ORION_PLATFORM".to_owned(), scope.platform().to_owned()),
+        ("ORION_NAMESPACE".to_owned(), scope.namespace().to_owned()),
+        ("ORION_TOKEN_ISSUER".to_owned(), issuer(scope)),
+        ("ORION_CALLER_KEYS_FILE".to_owned(), format!("{CALLER_KEYS}/callers.json")),
+    ];
+    for store in service.stores() {
+        let name = match store {
+            Store::Postgres => "ORION_DATABASE_URL_FILE",
+            Store::Redis => "ORION_REDIS_URL_FILE",
+            Store::Rabbitmq => "ORION_AMQP_URL_FILE",
+        };
+        all.push((name.to_owned(), format!("{CREDENTIALS}/{}", super::secrets::url_key(store))));
+    }
+    if !service.calls.is_empty() {
+        all.push(("ORION_SERVICE_TOKENS_DIR".to_owned(), TOKENS.to_owned()));
+    }
+    all.extend(peers(scope, service));
+    for secret in service.secrets {
+        let folder = format!("/run/orion/{}", secret.suffix);
+        let value = match secret.keys {
+            [(key, _)] => format!("{folder}/{key}"),
+            _ => folder,
+        };
+        all.push((secret.env.to_owned(), value));
+    }
+    let own = all.into_iter();
+    let given = scope.spec().service(service.name).map(|s| s.env.as_slice()).unwrap_or_default();
+    // What an older schema let through must not take the place of the operator's own variables.
+    let given = given.iter().filter(|v| !is_reserved(&v.name)).map(|v| (v.name.clone(), v.value.clone()));
+    own.chain(given).map(|(name, value)| json!({"name": name, "value": value})).collect()
+}
+
+/// `iss` of people's tokens: each platform's own, so that a token of one is worth nothing in another.
+fn issuer(scope: &Scope) -> String {
+    format!("urn:orion:{}:{}", scope.namespace(), scope.platform())
+}
+
+/// Where the services are that this one calls. Who verifies people's tokens, all but auth, asks auth for its keys.
+/// A peer that is switched off keeps its variable: switching it must not restart those who call it.
+fn peers(scope: &Scope, service: &Service) -> Vec<(String, String)> {
+    let keys = (service.name != "auth").then_some("auth");
+    let mut names: Vec<&str> = service.calls.iter().copied().chain(keys).collect();
+    names.sort_unstable();
+    names.dedup();
+    let peers = names.into_iter().filter_map(catalog::service);
+    peers
+        .map(|peer| {
+            let variable = format!("ORION_PEER_{}_URL", peer.name.to_uppercase().replace('-', "_"));
+            let host = catalog::object_name(scope.platform(), peer.name);
+            (variable, format!("http://{host}:{}", peer.port))
+        })
+        .collect()
 }

@@ -5,14 +5,27 @@
 //! what each key is), the `orion.dev/secret-hash` annotation of pod templates, the ConfigMap with callers' keys, and
 //! the suffix of the provision Job's name.
 
+mod endpoints;
 mod env;
+mod hash;
+mod pod;
+pub mod provision;
+pub mod quantity;
+mod scope;
 pub mod secrets;
+mod services;
+mod stores;
 
 use catalog::Tier;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use env::reserved_env_rule;
+pub use env::{is_reserved, reserved_env_rule};
+pub use hash::hash8;
+pub use scope::{
+    CONFIG_HASH, DATA_LABEL, EXPOSURE_LABEL, INSTANCE_LABEL, MANAGED_BY_LABEL, MANAGER, NAME_LABEL,
+    SECRET_HASH, TIER_LABEL,
+};
 pub use secrets::{SecretKey, SecretSpec};
 
 use crate::api::OrionPlatform;
@@ -72,8 +85,25 @@ pub struct Need {
 pub const PROVISION: &str = "provision";
 
 /// The plan of a valid platform.
-pub fn plan(_inputs: &Inputs) -> Plan {
-    Plan { units: Vec::new() }
+pub fn plan(inputs: &Inputs) -> Plan {
+    let mut units: Vec<Unit> = catalog::STORES.iter().map(|store| stores::unit(inputs, store)).collect();
+    units.sort_by(|a, b| a.name.cmp(&b.name));
+    let provision = provision::unit(inputs);
+    let provisioned = provision.enabled;
+    units.push(provision);
+    let services = catalog::SERVICES.iter().map(|service| services::unit(inputs, service, provisioned));
+    let mut services: Vec<Unit> = services.collect();
+    services.sort_by(|a, b| (a.tier, &a.name).cmp(&(b.tier, &b.name)));
+    units.extend(services);
+    Plan { units }
+}
+
+impl Unit {
+    /// A unit that is switched off, or has nothing to do.
+    fn absent(name: &str, kind: UnitKind, tier: Tier) -> Self {
+        let name = name.to_owned();
+        Self { name, kind, tier, needs: Vec::new(), enabled: false, objects: Vec::new(), secrets: Vec::new() }
+    }
 }
 
 impl Plan {

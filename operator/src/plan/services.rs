@@ -1,0 +1,157 @@
+//! A service of the platform: its ServiceAccount and its Deployment. How it is reached is in `endpoints`.
+
+use super::env::{CALLER_KEYS, CREDENTIALS, TOKENS, variables};
+use super::hash::hash8;
+use super::pod::{self, Defaults, Ids};
+use super::scope::{CONFIG_HASH, Scope};
+use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, secrets};
+use crate::api::{DEFAULT_REGISTRY, PodOptions, ServiceSpec};
+use catalog::{MANAGEMENT_PORT, Service, audience, object_name};
+use serde_json::{Value, json};
+
+const DEFAULTS: Defaults = Defaults { cpu: "50m", memory: "32Mi", memory_limit: "256Mi" };
+/// The user of FROM-scratch images, by number: there is no /etc/passwd to look a name up in.
+const IDS: Ids = Ids::same(65532);
+/// How long Kubernetes lets a service drain; the first seconds of it pass in the pre-stop sleep.
+const GRACE_SECONDS: u32 = 30;
+
+/// `provisioned`: the provision unit has something to do, so it comes first.
+pub(super) fn unit(inputs: &Inputs, service: &'static Service, provisioned: bool) -> Unit {
+    let scope = Scope::new(inputs, service.name, service.tier);
+    let spec = scope.spec();
+    if !spec.enabled(service.name) {
+        return Unit::absent(service.name, UnitKind::Service, service.tier);
+    }
+    let given = service.needs.iter().filter(|n| catalog::store(n.on).is_some() || spec.enabled(n.on));
+    let mut needs: Vec<Need> = given.map(|n| Need { on: n.on.to_owned(), hard: n.hard }).collect();
+    if provisioned {
+        needs.push(Need { on: PROVISION.to_owned(), hard: true });
+    }
+    let mut objects = vec![pod::service_account(&scope), endpoints::internal(&scope, service)];
+    if service.edge {
+        objects.extend(endpoints::external(&scope, service));
+    }
+    objects.push(deployment(&scope, service));
+    Unit {
+        name: service.name.to_owned(),
+        kind: UnitKind::Service,
+        tier: service.tier,
+        needs,
+        enabled: true,
+        objects,
+        secrets: secrets::of_service(inputs, service),
+    }
+}
+
+fn deployment(scope: &Scope, service: &'static Service) -> Value {
+    let default = ServiceSpec::named(service.name);
+    let spec = scope.spec().service(service.name).unwrap_or(&default);
+    let options = spec.pod.clone().unwrap_or_default();
+    let mut pod = pod::pod(scope, IDS, GRACE_SECONDS);
+    pod["containers"] = json!([container(scope, service, spec)]);
+    pod["volumes"] = volumes(scope, service).into_iter().map(|(volume, _)| volume).collect();
+    place(&mut pod, &options, scope);
+    let mut annotations = json!(options.annotations);
+    annotations[CONFIG_HASH] = hash8(&pod).into();
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": scope.metadata(&scope.name()),
+        "spec": {
+            "replicas": spec.replicas.unwrap_or(1),
+            "revisionHistoryLimit": 3,
+            "selector": {"matchLabels": scope.selector()},
+            // A new pod is ready before an old one goes.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {"metadata": {"labels": scope.labels(), "annotations": annotations}, "spec": pod},
+        },
+    })
+}
+
+fn container(scope: &Scope, service: &'static Service, spec: &ServiceSpec) -> Value {
+    let image = match &spec.image {
+        Some(image) => image.clone(),
+        None => image(scope.inputs, service.name),
+    };
+    let resources = pod::resources(DEFAULTS, spec.resources.as_ref());
+    let mut container = pod::container(scope, service.name, &image, resources);
+    container["env"] = variables(scope, service).into();
+    container["ports"] = json!([
+        {"name": "http", "containerPort": service.port, "protocol": "TCP"},
+        {"name": "management", "containerPort": MANAGEMENT_PORT, "protocol": "TCP"},
+    ]);
+    container["volumeMounts"] = volumes(scope, service).into_iter().map(|(_, mount)| mount).collect();
+    // Endpoints learn late that a pod is going: it goes on serving meanwhile.
+    container["lifecycle"] = json!({"preStop": {"sleep": {"seconds": 3}}});
+    // Starting ends when each hard need has answered once, which can take as long as the need itself.
+    container["startupProbe"] = probe("/readyz", 1, 2, 600);
+    container["readinessProbe"] = probe("/readyz", 3, 2, 2);
+    container["livenessProbe"] = probe("/livez", 10, 5, 3);
+    container
+}
+
+/// `<registry>/<service>:<version>`.
+pub(super) fn image(inputs: &Inputs, service: &str) -> String {
+    let spec = &inputs.platform.spec;
+    let registry = spec.image.registry.as_deref().unwrap_or(DEFAULT_REGISTRY);
+    format!("{registry}/{service}:{}", spec.version(inputs.operator_version))
+}
+
+fn probe(path: &str, period: u32, timeout: u32, failures: u32) -> Value {
+    json!({
+        "httpGet": {"path": path, "port": "management", "scheme": "HTTP"},
+        "periodSeconds": period,
+        "timeoutSeconds": timeout,
+        "failureThreshold": failures,
+    })
+}
+
+/// Each volume with its mount.
+fn volumes(scope: &Scope, service: &'static Service) -> Vec<(Value, Value)> {
+    let mut all = Vec::new();
+    let mut add = |volume: Value, path: String| {
+        let mount = json!({"name": volume["name"], "mountPath": path, "readOnly": true});
+        all.push((volume, mount));
+    };
+    if service.stores().next().is_some() {
+        let secret = scope.name_of(secrets::CREDENTIALS_SUFFIX);
+        add(pod::secret_volume("credentials", &secret), CREDENTIALS.to_owned());
+    }
+    for secret in service.secrets {
+        let name = object_name(scope.platform(), secret.suffix);
+        add(pod::secret_volume(secret.suffix, &name), format!("/run/orion/{}", secret.suffix));
+    }
+    let keys = object_name(scope.platform(), "caller-keys");
+    add(json!({"name": "caller-keys", "configMap": {"name": keys}}), CALLER_KEYS.to_owned());
+    if !service.calls.is_empty() {
+        add(tokens(scope, service), TOKENS.to_owned());
+    }
+    all
+}
+
+/// One ServiceAccount token for each service that is called, good for that one only.
+fn tokens(scope: &Scope, service: &Service) -> Value {
+    let sources = service.calls.iter().map(|callee| {
+        let audience = audience(scope.namespace(), scope.platform(), callee);
+        json!({"serviceAccountToken": {"path": callee, "audience": audience, "expirationSeconds": 3600}})
+    });
+    json!({"name": "tokens", "projected": {"defaultMode": 0o440, "sources": sources.collect::<Vec<_>>()}})
+}
+
+/// Where the pods may run, as the spec says.
+fn place(pod: &mut Value, options: &PodOptions, scope: &Scope) {
+    if !options.node_selector.is_empty() {
+        pod["nodeSelector"] = json!(options.node_selector);
+    }
+    if !options.tolerations.is_empty() {
+        pod["tolerations"] = json!(options.tolerations);
+    }
+    if !options.topology_spread.is_empty() {
+        let constraints = options.topology_spread.iter().map(|spread| {
+            let mut constraint = json!(spread);
+            constraint["labelSelector"] = json!({"matchLabels": scope.selector()});
+            constraint
+        });
+        pod["topologySpreadConstraints"] = constraints.collect();
+    }
+}
