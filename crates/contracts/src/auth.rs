@@ -51,7 +51,7 @@ pub struct UserSummary {
 #[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PutCredential {
-    #[garde(email, length(bytes, max = bounds::EMAIL_MAX))]
+    #[garde(custom(bounds::email))]
     pub email: String,
     #[garde(custom(bounds::new_password))]
     pub password: Secret,

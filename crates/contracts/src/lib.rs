@@ -1,8 +1,7 @@
 //! What crosses a wire between ORION's parts and its clients: API bodies, problem documents, events, token claims.
 //!
 //! Types and their bounds only. Bodies of `auth` are snake_case as OAuth 2 has them, everything else is camelCase.
-//! Requests refuse unknown fields; a field whose wire name differs from its Rust name carries `garde(rename)`, so
-//! that a violation names the field as the client wrote it.
+//! Requests refuse unknown fields. A violation names the field as the client wrote it: `FieldError::camel_case`.
 
 pub mod auth;
 pub mod claims;
@@ -14,7 +13,7 @@ pub mod user;
 mod bounds;
 mod secret;
 
-pub use bounds::normalise_email;
+pub use bounds::{PASSWORD_MAX, PASSWORD_MIN, PasswordPolicy, normalise_email};
 pub use claims::AccessClaims;
 pub use problem::{FieldError, ProblemDocument, ProblemType};
 pub use secret::Secret;

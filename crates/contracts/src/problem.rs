@@ -39,6 +39,30 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl FieldError {
+    /// What is wrong with a body whose fields are camelCase; garde knows only their names in Rust.
+    pub fn camel_case(report: &garde::Report) -> Vec<Self> {
+        report
+            .iter()
+            .map(|(path, error)| Self { field: camel(&path.to_string()), message: error.to_string() })
+            .collect()
+    }
+}
+
+fn camel(path: &str) -> String {
+    let mut written = String::with_capacity(path.len());
+    let mut raise = false;
+    for c in path.chars() {
+        if c == '_' {
+            raise = true;
+        } else {
+            written.push(if raise { c.to_ascii_uppercase() } else { c });
+            raise = false;
+        }
+    }
+    written
+}
+
 /// A kind of problem: slug, title and status belong together and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProblemType {
@@ -68,6 +92,7 @@ macro_rules! problem_types {
 problem_types! {
     MALFORMED_BODY = ("malformed-body", "The body cannot be read", 400);
     MALFORMED_REQUEST = ("malformed-request", "The request cannot be read", 400);
+    BAD_PATH = ("bad-path", "The path is not in its plain form", 400);
     UNAUTHENTICATED = ("unauthenticated", "No access token was sent", 401);
     INVALID_TOKEN = ("invalid-token", "The access token is not valid", 401);
     TOKEN_REVOKED = ("token-revoked", "The access token was revoked", 401);
@@ -79,14 +104,19 @@ problem_types! {
     ACCOUNT_DISABLED = ("account-disabled", "The account is disabled", 403);
     NOT_FOUND = ("not-found", "There is nothing here", 404);
     METHOD_NOT_ALLOWED = ("method-not-allowed", "The method is not allowed here", 405);
+    REQUEST_TIMEOUT = ("request-timeout", "The request did not arrive in time", 408);
     CONFLICT = ("conflict", "This conflicts with what is there", 409);
+    REQUEST_IN_PROGRESS = ("request-in-progress", "The same request is still being worked on", 409);
     EMAIL_TAKEN = ("email-taken", "The e-mail address is taken", 409);
     USERNAME_TAKEN = ("username-taken", "The user name is taken", 409);
+    PRECONDITION_FAILED = ("precondition-failed", "It was changed in the meantime", 412);
     BODY_TOO_LARGE = ("body-too-large", "The body is too large", 413);
     UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", "The content type is not supported", 415);
     VALIDATION_FAILED = ("validation-failed", "Some fields are not valid", 422);
+    IDEMPOTENCY_KEY_REUSED = ("idempotency-key-reused", "The Idempotency-Key was used for another request", 422);
     TOO_MANY_REQUESTS = ("too-many-requests", "Too many requests", 429);
     ACCOUNT_LOCKED = ("account-locked", "Too many failed attempts", 429);
+    HEADERS_TOO_LARGE = ("headers-too-large", "The headers are too large", 431);
     INTERNAL = ("internal-error", "Something went wrong", 500);
     BAD_GATEWAY = ("bad-gateway", "The service behind gave an answer that cannot be used", 502);
     UNAVAILABLE = ("service-unavailable", "The service cannot answer now", 503);

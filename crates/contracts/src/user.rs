@@ -2,49 +2,64 @@
 
 use garde::Validate;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Secret, bounds};
+use crate::{PasswordPolicy, Secret, bounds};
 
 /// `POST /api/user/register`
 #[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[garde(context(PasswordPolicy))]
 pub struct RegisterRequest {
-    #[garde(email, length(bytes, max = bounds::EMAIL_MAX))]
-    #[schema(example = "ada@example.com")]
+    #[garde(custom(bounds::email))]
+    #[schema(example = "ada@example.com", max_length = 254)]
     pub email: String,
     #[garde(custom(bounds::username))]
-    #[schema(example = "ada")]
+    #[schema(example = "ada", min_length = 3, max_length = 32, pattern = "^[a-z0-9_.-]+$")]
     pub username: String,
-    #[garde(custom(bounds::new_password))]
+    #[garde(custom(bounds::chosen_password))]
     pub password: Secret,
-    #[garde(rename("firstName"), custom(bounds::person_name))]
+    #[garde(custom(bounds::person_name))]
+    #[schema(example = "Ada", min_length = 1, max_length = 100)]
     pub first_name: String,
-    #[garde(rename("lastName"), custom(bounds::person_name))]
+    #[garde(custom(bounds::person_name))]
+    #[schema(example = "Lovelace", min_length = 1, max_length = 100)]
     pub last_name: String,
 }
 
-/// `PATCH /api/user/profile`: what is left out stays.
+/// `PATCH /api/user/profile`, a JSON merge patch (RFC 7396): what is left out stays, null would remove.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProfilePatch {
-    #[garde(rename("firstName"), custom(bounds::optional_person_name))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_name: Option<String>,
-    #[garde(rename("lastName"), custom(bounds::optional_person_name))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_name: Option<String>,
+    #[garde(custom(bounds::settable(bounds::person_name)))]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    pub first_name: Option<Option<String>>,
+    #[garde(custom(bounds::settable(bounds::person_name)))]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    pub last_name: Option<Option<String>>,
+    #[garde(custom(bounds::settable(bounds::username)))]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, min_length = 3, max_length = 32, pattern = "^[a-z0-9_.-]+$")]
+    pub username: Option<Option<String>>,
+}
+
+/// Tells null from absent, which is the default.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum UserStatus {
-    /// Registered, the credential not yet stored.
+    /// Registering: the credential may not be stored yet, and nobody can sign in.
     Pending,
     Active,
-    Disabled,
+    Suspended,
+    Deleted,
 }
 
 impl UserStatus {
@@ -52,7 +67,8 @@ impl UserStatus {
         match self {
             Self::Pending => "pending",
             Self::Active => "active",
-            Self::Disabled => "disabled",
+            Self::Suspended => "suspended",
+            Self::Deleted => "deleted",
         }
     }
 }
@@ -61,7 +77,7 @@ impl std::str::FromStr for UserStatus {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Pending, Self::Active, Self::Disabled]
+        [Self::Pending, Self::Active, Self::Suspended, Self::Deleted]
             .into_iter()
             .find(|status| status.as_str() == text)
             .ok_or_else(|| format!("no such status: {text}"))
@@ -79,8 +95,43 @@ pub struct Profile {
     pub last_name: String,
     pub roles: Vec<String>,
     pub status: UserStatus,
+    pub is_verified: bool,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub email_verified_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_login_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FieldError;
+
+    fn fields(report: &garde::Report) -> Vec<String> {
+        FieldError::camel_case(report).into_iter().map(|e| e.field).collect()
+    }
+
+    #[test]
+    fn every_bad_field_is_named_as_it_is_written_on_the_wire() {
+        let request: RegisterRequest = serde_json::from_value(serde_json::json!(
+            {"email": "x", "username": "X", "password": "short", "firstName": "", "lastName": "\u{1}"}
+        ))
+        .expect("a request");
+        let report =
+            request.validate_with(&PasswordPolicy { least: 12 }).expect_err("nothing in it is right");
+        assert_eq!(fields(&report), ["email", "firstName", "lastName", "password", "username"]);
+    }
+
+    #[test]
+    fn a_patch_tells_absent_from_null() {
+        let patch: ProfilePatch =
+            serde_json::from_str(r#"{"firstName": null, "username": "ada"}"#).expect("a patch");
+        assert_eq!(patch.last_name, None);
+        assert_eq!(patch.username, Some(Some("ada".to_owned())));
+        assert_eq!(fields(&patch.validate().expect_err("null is not for names")), ["firstName"]);
+    }
 }
