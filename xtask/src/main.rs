@@ -1,5 +1,35 @@
-fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let r = match args[0].as_str() { "stores" => xtask::images::stores_command(), _ => xtask::images::command(&args[1..]) };
-    if let Err(e) = r { eprintln!("error: {e:#}"); std::process::exit(1) }
+//! `cargo xtask`: parses the command line, runs the command, prints what went wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use xtask::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Up(options) => xtask::up::command(&options),
+        Command::Down { on } => xtask::down::command(on),
+        Command::Status { output } => xtask::status::command(output),
+        Command::Kubectl { args } => match xtask::kubectl::command(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Logs { unit, follow, tail } => xtask::logs::command(&unit, follow, tail),
+        Command::Images { names } => xtask::images::command(&names),
+        Command::Stores => xtask::images::stores_command(),
+        Command::Crds { check } => xtask::crds::command(check),
+        Command::Chart { check } => xtask::chart::command(check),
+        Command::Test { only } => xtask::test::command(&only),
+        Command::Bench { figures, repeat, idle_for } => xtask::bench::command(&figures, repeat, idle_for),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  because: {}", cause.to_string().replace('\n', "\n    "));
+            }
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -11,7 +11,8 @@ pub fn mirror() -> Result<String> {
     }
     for file in source_files(Path::new("/etc/apt")) {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
-        let found = if file.extension().is_some_and(|e| e == "sources") { deb822(&text) } else { one_line(&text) };
+        let found =
+            if file.extension().is_some_and(|e| e == "sources") { deb822(&text) } else { one_line(&text) };
         if let Some(uri) = found {
             return Ok(uri);
         }

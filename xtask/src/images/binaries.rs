@@ -77,7 +77,9 @@ fn image(program: &Program) -> Result<Built> {
     let built = Built::read(name, &settings.reference, &path, fresh)?;
     if built.bytes > LIMIT {
         let (has, may) = (built.bytes as f64 / 1e6, LIMIT as f64 / 1e6);
-        bail!("the image of {name} has {has:.1} MB, more than the {may} MB an image may have: see what it links");
+        bail!(
+            "the image of {name} has {has:.1} MB, more than the {may} MB an image may have: see what it links"
+        );
     }
     Ok(built)
 }
@@ -103,8 +105,8 @@ fn settings(program: &Program) -> archive::Settings {
 fn write_layer(out: &Path, name: &str, binary: &Path) -> Result<()> {
     let program = std::fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
     let authorities = "/etc/ssl/certs/ca-certificates.crt";
-    let authorities =
-        std::fs::read(authorities).with_context(|| format!("{authorities}: apt-get install ca-certificates"))?;
+    let authorities = std::fs::read(authorities)
+        .with_context(|| format!("{authorities}: apt-get install ca-certificates"))?;
     let mut layer = tar::Builder::new(File::create(out)?);
     for dir in ["etc", "etc/ssl", "etc/ssl/certs"] {
         archive::add_dir(&mut layer, dir, 0o755)?;

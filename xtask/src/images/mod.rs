@@ -3,6 +3,8 @@
 pub mod apt;
 pub mod archive;
 mod binaries;
+#[cfg(test)]
+mod dockerfile;
 mod recipes;
 mod rootfs;
 
@@ -105,7 +107,12 @@ pub fn command(only: &[String]) -> Result<()> {
     for image in &built {
         let megabytes = image.bytes as f64 / 1e6;
         let news = if image.fresh { "" } else { "  (unchanged)" };
-        println!("{:<10} {megabytes:>9.1}  {:<12}  {}{news}", image.name, &image.sha256[..12], image.reference);
+        println!(
+            "{:<10} {megabytes:>9.1}  {:<12}  {}{news}",
+            image.name,
+            &image.sha256[..12],
+            image.reference
+        );
     }
     println!("\n{} images in {}, archives in {}", built.len(), progress::elapsed(start), shown_images());
     Ok(())

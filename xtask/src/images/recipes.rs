@@ -97,6 +97,7 @@ impl Recipe {
     /// Changes whenever the result would: the name under which it is cached.
     pub fn key(&self) -> String {
         let format = 1;
-        super::archive::sha256_text(&format!("{format} {SUITE} {USER_ID} {REMOVE:?} {self:?}"))[..12].to_owned()
+        super::archive::sha256_text(&format!("{format} {SUITE} {USER_ID} {REMOVE:?} {self:?}"))[..12]
+            .to_owned()
     }
 }

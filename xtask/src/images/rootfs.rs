@@ -141,7 +141,8 @@ fn remove_older(name: &str, archive: &Path, unpacked: &Path) {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             let path = entry.path();
             if path != keep && entry.file_name().to_string_lossy().starts_with(&prefix) {
-                let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+                let _ =
+                    if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
             }
         }
     }

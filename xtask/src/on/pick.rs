@@ -1,0 +1,62 @@
+//! Which kind of cluster, when nobody said: what is up already, else Docker with kind, else the project's own.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use super::Target;
+use crate::cli::On;
+use crate::{prerequisites, sh};
+
+/// The choice, said aloud; prerequisites of the native cluster are installed on the way.
+pub fn pick(asked: Option<On>) -> Result<On> {
+    let (on, why) = choose(asked)?;
+    println!("cluster: {on} ({why})");
+    let native = on == On::Native;
+    prerequisites::install(native)?;
+    if native && let Err(missing) = cluster::check_machine() {
+        bail!("this machine cannot run the project's own Kubernetes:\n{}", indent(&missing));
+    }
+    Ok(on)
+}
+
+fn choose(asked: Option<On>) -> Result<(On, &'static str)> {
+    if let Some(on) = asked {
+        if on == On::Kind {
+            check_kind()?;
+        }
+        return Ok((on, "as asked"));
+    }
+    if let Some(target) = Target::last()? {
+        return Ok((target.on, "it is up already"));
+    }
+    if check_kind().is_ok() {
+        return Ok((On::Kind, "Docker and kind are there; --on native or --on current choose another"));
+    }
+    if sh::is_root() {
+        return Ok((On::Native, "no Docker with kind here; --on current takes what kubeconfig points to"));
+    }
+    let missing = cluster::check_machine().err().unwrap_or_default();
+    bail!(
+        "no cluster can be made here. Either install Docker and kind, or run this as root for the project's own, \
+         or choose --on current for the one that kubeconfig points to. For the project's own there is missing:\n{}",
+        indent(&missing)
+    )
+}
+
+fn check_kind() -> Result<()> {
+    let docker = Command::new("docker").arg("info").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    match docker {
+        Ok(status) if status.success() => {}
+        Ok(_) => bail!("Docker is installed but its engine does not answer: start it, or use --on native"),
+        Err(_) => bail!("`docker` is not installed: apt-get install docker.io, or use --on native"),
+    }
+    if sh::which("kind").is_none() {
+        bail!("`kind` is not installed: see https://kind.sigs.k8s.io, or use --on native");
+    }
+    Ok(())
+}
+
+fn indent(lines: &[String]) -> String {
+    lines.iter().map(|l| format!("  - {l}")).collect::<Vec<_>>().join("\n")
+}
