@@ -1,1 +1,15 @@
-//! .
+//! The harness of the end-to-end tests: what is promised, tried on a real Kubernetes.
+//!
+//! A run has one cluster; a test has a namespace in it with an operator of its own, installed from the chart with
+//! rights in that namespace only. A test that fails leaves what was there to see under `target/e2e/<test>/`.
+
+pub mod arena;
+pub mod audit;
+pub mod client;
+pub mod evidence;
+pub mod ground;
+pub mod record;
+pub mod status;
+pub mod tools;
+
+pub use arena::{Arena, PATIENCE, eventually, scene};

@@ -1,0 +1,11 @@
+//! What is promised, tried on a real cluster: one per run, a namespace and an operator per test. Needs root and Linux.
+
+mod crd;
+mod flow_login;
+mod operator_blocked;
+mod operator_delete;
+mod operator_drift;
+mod operator_install;
+mod operator_restart;
+mod operator_steady;
+mod order;
