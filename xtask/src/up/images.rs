@@ -15,7 +15,7 @@ pub(super) fn wanted(on: On) -> Vec<String> {
 }
 
 /// Loads what the nodes do not have yet; gives the names of what is new on them.
-pub(super) fn load(target: &Target, built: &[Built], state: &mut State) -> Result<Vec<String>> {
+pub(crate) fn load(target: &Target, built: &[Built], state: &mut State) -> Result<Vec<String>> {
     let new: Vec<_> = built.iter().filter(|i| state.loaded.get(&i.reference) != Some(&i.sha256)).collect();
     if !target.can_load() || new.is_empty() {
         progress::unchanged("every image is on the nodes");

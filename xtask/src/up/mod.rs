@@ -15,6 +15,8 @@ use crate::on::{self, Target};
 use crate::state::State;
 use crate::{cli::On, paths, progress, sh, status};
 
+pub(crate) use images::load;
+pub(crate) use platform::restart;
 pub use view::wait_ready;
 
 pub fn command(options: &Up) -> Result<()> {

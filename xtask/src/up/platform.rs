@@ -53,7 +53,7 @@ pub(super) fn apply(target: &Target, manifest: &Path, state: &mut State) -> Resu
 }
 
 /// Restarts the services whose image is new under the tag they already run: the operator sees no difference.
-pub(super) fn restart(target: &Target, platform: &Platform, loaded: &[String]) -> Result<bool> {
+pub(crate) fn restart(target: &Target, platform: &Platform, loaded: &[String]) -> Result<bool> {
     let mut restarted = false;
     for service in catalog::SERVICES.iter().filter(|s| loaded.iter().any(|l| l == s.name)) {
         let deployment = catalog::object_name(&platform.name, service.name);
