@@ -1,1 +1,134 @@
 //! The loop around the pure parts: observe, apply, report, delete.
+//!
+//! Watches fill the caches and name the platforms that something happened to; a queue that never works on one platform
+//! twice at a time hands them to `reconcile`. Nothing is written but by the leader.
+
+pub mod apply;
+pub mod bind;
+pub mod cache;
+pub mod delete;
+pub mod diff;
+pub mod error;
+pub mod events;
+pub mod explain;
+pub mod foreign;
+pub mod keys;
+pub mod kinds;
+pub mod leader;
+pub mod observe;
+pub mod probe;
+pub mod prune;
+pub mod readiness;
+pub mod reconcile;
+pub mod secrets;
+pub mod serve;
+pub mod status;
+pub mod watch;
+pub mod why;
+pub mod writer;
+
+mod queue;
+
+use crate::context::{Context, Memory, Options};
+use crate::plan;
+use anyhow::Context as _;
+use cache::Cache;
+use kinds::KINDS;
+use kube::Client;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::store;
+use leader::{Election, Leadership};
+use queue::Queue;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+/// Runs the operator until it is told to end, or has lost the lead.
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    let metrics = serve::metrics()?;
+    let client = Client::try_default().await.context(
+        "no cluster: run in a pod with a ServiceAccount, or set KUBECONFIG to the cluster's kubeconfig",
+    )?;
+    let own = client.default_namespace().to_owned();
+    let scope = options.scope(&own);
+    tracing::info!(version = reconcile::VERSION, namespace = scope.as_deref().unwrap_or("(all)"), "starts");
+    let leadership = if options.leader_elect { Leadership::none() } else { Leadership::always() };
+    let election = Election::new(client.clone(), &own, identity(), leadership.clone());
+    let context = Arc::new(Context {
+        writer: writer::Writer::new(client.clone(), leadership),
+        recorder: Recorder::new(client.clone(), plan::MANAGER.into()),
+        client,
+        cache: Arc::new(Cache::default()),
+        probes: Arc::default(),
+        keys: keys::CallerKeys::default(),
+        operator_image: options.operator_image.clone(),
+        memory: Memory::default(),
+    });
+    let queue = watch_everything(&context, scope);
+    let serving = serve::run(options.listen, metrics, context.cache.clone());
+    let election = options.leader_elect.then_some(election);
+    tokio::select! {
+        served = serving => served,
+        worked = work(context, queue, election, options.concurrency, ending()?) => worked,
+    }
+}
+
+fn watch_everything(context: &Arc<Context>, scope: Option<String>) -> Queue {
+    let (triggers, named) = unbounded_channel();
+    let (platforms, writer) = store();
+    let client = &context.client;
+    tokio::spawn(watch::platforms(client.clone(), scope.clone(), writer, triggers.clone()));
+    for kind in &KINDS {
+        let cache = context.cache.clone();
+        tokio::spawn(watch::children(client.clone(), scope.clone(), kind, cache, triggers.clone()));
+    }
+    tokio::spawn(probe::run(context.cache.clone(), context.probes.clone(), triggers));
+    Queue { platforms, named }
+}
+
+/// Wins the lead, reconciles while it lasts, and hands it on.
+async fn work(
+    context: Arc<Context>,
+    queue: Queue,
+    election: Option<Election>,
+    concurrency: u16,
+    ending: CancellationToken,
+) -> anyhow::Result<()> {
+    let Some(mut election) = election else {
+        queue.run(context, concurrency, ending).await;
+        return Ok(());
+    };
+    tokio::select! {
+        () = election.win() => {}
+        () = ending.cancelled() => return Ok(()),
+    }
+    tokio::select! {
+        () = queue.run(context, concurrency, ending) => {}
+        // What is under way is dropped where it stands; it could not write any more anyway.
+        () = election.hold() => anyhow::bail!("lost the lead: ends, to start anew with fresh caches"),
+    }
+    election.release().await;
+    Ok(())
+}
+
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| plan::MANAGER.to_owned());
+    format!("{host}_{:08x}", rand::random::<u32>())
+}
+
+/// Cancelled when the process is told to end.
+fn ending() -> anyhow::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let token = CancellationToken::new();
+    let ended = token.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("ends: finishes what is under way");
+        ended.cancel();
+    });
+    Ok(token)
+}

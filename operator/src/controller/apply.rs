@@ -1,0 +1,81 @@
+//! Brings units to the plan: Secrets first, then what differs and nothing else.
+
+use super::bind::{self, SecretData};
+use super::cache::{Children, Key, name};
+use super::error::Error;
+use super::kinds::Kind;
+use super::observe::{Observed, difference, find, leaving};
+use super::secrets;
+use super::writer::Writer;
+use crate::plan::{Plan, Unit};
+use crate::rollout::{Decision, Live};
+use serde_json::Value;
+
+/// What every apply of one reconcile shares.
+pub struct Applying<'a> {
+    pub writer: &'a Writer,
+    pub platform: &'a Key,
+    pub version: &'a str,
+    pub children: &'a Children,
+    pub data: SecretData,
+}
+
+/// What went wrong with a unit; the others are tried all the same.
+pub type Failures = Vec<(String, Error)>;
+
+impl Applying<'_> {
+    /// Carries out the decisions.
+    pub async fn run(&mut self, plan: &Plan, units: &[Observed], decisions: &[Decision]) -> Failures {
+        let mut failures = Vec::new();
+        for (observed, decision) in units.iter().zip(decisions) {
+            let Some(unit) = plan.unit(&observed.name) else { continue };
+            let result = match decision {
+                Decision::Keep => Ok(()),
+                Decision::Apply => self.unit(unit).await,
+                Decision::Wait(_) if observed.live == Live::Absent => Ok(()),
+                Decision::Wait(_) => self.lifelines(&observed.objects).await,
+            };
+            if let Err(error) = result {
+                failures.push((observed.name.clone(), error));
+            }
+        }
+        failures
+    }
+
+    async fn unit(&mut self, unit: &Unit) -> Result<(), Error> {
+        secrets::ensure(self.writer, self.platform, unit, self.children, &mut self.data).await?;
+        // The Secrets may be new, and with them the hash on the pods.
+        for object in bind::objects(unit, self.version, &self.data, self.children) {
+            self.object(&object).await?;
+        }
+        Ok(())
+    }
+
+    /// A unit that runs and waits for its turn keeps what it needs to run on: its Service and its ServiceAccount.
+    async fn lifelines(&self, objects: &[Value]) -> Result<(), Error> {
+        let needed = |o: &&Value| o["kind"] == "Service" || o["kind"] == "ServiceAccount";
+        for object in objects.iter().filter(needed) {
+            self.object(object).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn object(&self, object: &Value) -> Result<(), Error> {
+        let namespace = &self.platform.namespace;
+        let kind = object["kind"].as_str().and_then(Kind::named);
+        let kind = kind.ok_or_else(|| Error::Input(format!("no kind {} is known", object["kind"])))?;
+        // What is being deleted can't be mended; the watch tells when its place is free.
+        if find(self.children, object).is_some_and(leaving) {
+            return Ok(());
+        }
+        let Some(why) = difference(object, self.children) else { return Ok(()) };
+        tracing::info!(kind = kind.kind, namespace, name = name(object), why, "apply");
+        if kind.kind == "Job" {
+            return match self.writer.create(kind, namespace, object).await {
+                Err(e) if e.is_conflict() => Ok(()),
+                other => other.map(|_| ()),
+            };
+        }
+        self.writer.apply(kind, namespace, object).await.map(|_| ())
+    }
+}

@@ -1,0 +1,111 @@
+//! What a plan leaves open is filled in here, at apply: the hash of the Secrets a pod mounts, the provision Job's name,
+//! the version a workload runs, and what a volume claim can't go back on. Pure.
+
+use super::cache::Children;
+use crate::plan::quantity::milli;
+use crate::plan::{CONFIG_HASH, INSTANCE_LABEL, SECRET_HASH, Unit, hash8, provision};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Data of Secrets by name, base64 as the API has it.
+pub type SecretData = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Says on a workload which version of the platform it runs; the rollout's barrier goes by it.
+pub const VERSION: &str = "orion.dev/version";
+
+/// The unit's objects as they are to be in the cluster.
+pub fn objects(unit: &Unit, version: &str, secrets: &SecretData, live: &Children) -> Vec<Value> {
+    unit.objects.iter().map(|object| bound(object, version, secrets, live)).collect()
+}
+
+fn bound(object: &Value, version: &str, secrets: &SecretData, live: &Children) -> Value {
+    let mut object = object.clone();
+    match object["kind"].as_str() {
+        Some("Deployment") => {
+            stamp(&mut object, version);
+            hash_secrets(&mut object, secrets);
+        }
+        Some("StatefulSet") => hash_secrets(&mut object, secrets),
+        Some("Job") => rename(&mut object, secrets, live),
+        Some("PersistentVolumeClaim") => keep_volume(&mut object, live),
+        _ => {}
+    }
+    object
+}
+
+fn stamp(object: &mut Value, version: &str) {
+    object["metadata"]["annotations"][VERSION] = Value::from(version);
+}
+
+/// A changed password must reach the pods that read it at their start.
+fn hash_secrets(object: &mut Value, secrets: &SecretData) {
+    let template = &mut object["spec"]["template"];
+    let mounted = mounted(&template["spec"]);
+    if mounted.is_empty() {
+        return;
+    }
+    template["metadata"]["annotations"][SECRET_HASH] = Value::from(hash_of(&mounted, secrets));
+}
+
+fn hash_of(names: &BTreeSet<String>, secrets: &SecretData) -> String {
+    hash8(&names.iter().map(|name| (name, secrets.get(name))).collect::<Vec<_>>())
+}
+
+/// The names of all Secrets that a pod mounts or reads variables from.
+fn mounted(pod: &Value) -> BTreeSet<String> {
+    let items = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let mut names = BTreeSet::new();
+    for volume in items(&pod["volumes"]) {
+        names.extend(volume["secret"]["secretName"].as_str().map(str::to_owned));
+        for source in items(&volume["projected"]["sources"]) {
+            names.extend(source["secret"]["name"].as_str().map(str::to_owned));
+        }
+    }
+    for container in ["containers", "initContainers"].iter().flat_map(|list| items(&pod[*list])) {
+        for variable in items(&container["env"]) {
+            names.extend(variable["valueFrom"]["secretKeyRef"]["name"].as_str().map(str::to_owned));
+        }
+        for source in items(&container["envFrom"]) {
+            names.extend(source["secretRef"]["name"].as_str().map(str::to_owned));
+        }
+    }
+    names
+}
+
+/// A Job can't be changed, so whatever it must run again for is in its name: what it is to provision (in the plan's
+/// own name for it), with which passwords, on which volumes. A store that lost its volume has lost its accounts.
+fn rename(object: &mut Value, secrets: &SecretData, live: &Children) {
+    let claims = live.iter().filter(|((kind, _), _)| *kind == "PersistentVolumeClaim");
+    let volumes: Vec<&Value> = claims.map(|(_, claim)| &claim["metadata"]["uid"]).collect();
+    let passwords = hash_of(&mounted(&object["spec"]["template"]["spec"]), secrets);
+    let metadata = &mut object["metadata"];
+    let platform = metadata["labels"][INSTANCE_LABEL].as_str().unwrap_or_default();
+    let planned = metadata["annotations"][CONFIG_HASH].as_str().unwrap_or_default();
+    metadata["name"] = Value::from(provision::job_name(platform, planned, &hash8(&(passwords, volumes))));
+}
+
+/// A claim's class is fixed and its size only grows: what is there stays, whatever an older spec says.
+fn keep_volume(object: &mut Value, live: &Children) {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let Some(live) = live.get(&("PersistentVolumeClaim", name)) else { return };
+    let size = |claim: &Value| claim["spec"]["resources"]["requests"]["storage"].as_str().map(str::to_owned);
+    if let (Some(wanted), Some(there)) = (size(object), size(live))
+        && milli(&wanted) < milli(&there)
+    {
+        object["spec"]["resources"]["requests"]["storage"] = Value::from(there);
+    }
+    if object["spec"]["storageClassName"].is_string() {
+        object["spec"]["storageClassName"] = live["spec"]["storageClassName"].clone();
+    }
+}
+
+/// The data of the Secrets in the cache.
+pub fn secret_data(live: &Children) -> SecretData {
+    let secrets = live.iter().filter(|((kind, _), _)| *kind == "Secret");
+    secrets.map(|((_, name), secret)| (name.clone(), data_of(secret))).collect()
+}
+
+pub fn data_of(secret: &Value) -> BTreeMap<String, String> {
+    let data = secret["data"].as_object().into_iter().flatten();
+    data.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}

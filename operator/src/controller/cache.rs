@@ -1,0 +1,116 @@
+//! The cluster's objects of every platform, kept by the watches: what a reconcile reads instead of asking.
+//!
+//! Only labelled objects get here, already pruned. They are kept by platform, so that a reconcile sees its own without
+//! looking through everybody's.
+
+use super::kinds::KINDS;
+pub use crate::plan::{INSTANCE_LABEL as INSTANCE, NAME_LABEL as UNIT, TIER_LABEL as TIER};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Namespace and name of a platform.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub namespace: String,
+    pub name: String,
+}
+
+/// The objects of one platform by kind and name.
+pub type Children = BTreeMap<(&'static str, String), Arc<Value>>;
+
+#[derive(Default)]
+pub struct Cache {
+    platforms: RwLock<HashMap<Key, Children>>,
+    synced: AtomicUsize,
+}
+
+impl Cache {
+    /// Whether every kind has been read once. Before that, what is missing here may well exist.
+    pub fn complete(&self) -> bool {
+        self.synced.load(Ordering::Acquire) >= KINDS.len()
+    }
+
+    pub(super) fn kind_synced(&self) {
+        self.synced.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Everything of one platform, as it is now.
+    pub fn children(&self, key: &Key) -> Children {
+        self.platforms.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned().unwrap_or_default()
+    }
+
+    /// Every object of a kind, with its platform.
+    pub fn all(&self, kind: &str) -> Vec<(Key, Arc<Value>)> {
+        let platforms = self.platforms.read().unwrap_or_else(PoisonError::into_inner);
+        let of_kind = |(key, children): (&Key, &Children)| {
+            let objects = children.iter().filter(|((other, _), _)| *other == kind);
+            objects.map(|(_, object)| (key.clone(), object.clone())).collect::<Vec<_>>()
+        };
+        platforms.iter().flat_map(of_kind).collect()
+    }
+
+    /// Keeps an object and tells whose it is. `object` must have a namespace.
+    pub fn put(&self, kind: &'static str, object: Value) -> Option<Key> {
+        let key = owner(&object)?;
+        let name = name(&object).to_owned();
+        let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have labelled it as another platform's: then the old one misses it and makes it again.
+        for (_, children) in platforms.iter_mut().filter(|(k, _)| k.namespace == key.namespace && **k != key)
+        {
+            children.remove(&(kind, name.clone()));
+        }
+        platforms.entry(key.clone()).or_default().insert((kind, name), Arc::new(object));
+        Some(key)
+    }
+
+    pub fn remove(&self, kind: &'static str, object: &Value) -> Option<Key> {
+        let key = owner(object)?;
+        let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(children) = platforms.get_mut(&key) {
+            children.remove(&(kind, name(object).to_owned()));
+            if children.is_empty() {
+                platforms.remove(&key);
+            }
+        }
+        Some(key)
+    }
+
+    /// Replaces all objects of a kind after it was read anew; tells the platforms that lost or had one.
+    pub fn replace(&self, kind: &'static str, objects: Vec<Value>) -> Vec<Key> {
+        let mut touched: Vec<Key> = Vec::new();
+        let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, children) in platforms.iter_mut() {
+            let before = children.len();
+            children.retain(|(other, _), _| *other != kind);
+            if children.len() != before {
+                touched.push(key.clone());
+            }
+        }
+        for object in objects {
+            let Some(key) = owner(&object) else { continue };
+            let name = name(&object).to_owned();
+            platforms.entry(key.clone()).or_default().insert((kind, name), Arc::new(object));
+            touched.push(key);
+        }
+        platforms.retain(|_, children| !children.is_empty());
+        touched.sort();
+        touched.dedup();
+        touched
+    }
+}
+
+pub fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+pub fn label<'a>(object: &'a Value, label: &str) -> Option<&'a str> {
+    object["metadata"]["labels"][label].as_str()
+}
+
+/// The platform that an object belongs to by its labels.
+pub fn owner(object: &Value) -> Option<Key> {
+    let namespace = object["metadata"]["namespace"].as_str()?.to_owned();
+    Some(Key { namespace, name: label(object, INSTANCE)?.to_owned() })
+}

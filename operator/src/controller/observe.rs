@@ -1,0 +1,151 @@
+//! How each unit of a plan stands in the cluster, from the caches alone.
+
+use super::bind::{self, SecretData, VERSION};
+use super::cache::{Children, UNIT, label, name};
+use super::diff;
+use super::kinds::{Kind, Role};
+use super::readiness::{self, Readiness};
+use super::secrets;
+use super::why;
+use crate::api::Health;
+use crate::plan::{Plan, Unit, UnitKind};
+use crate::rollout::{Live, Subject};
+use catalog::Tier;
+use serde_json::Value;
+
+/// One unit, planned and found.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    pub name: String,
+    pub kind: UnitKind,
+    pub tier: Tier,
+    pub needs: Vec<String>,
+    pub live: Live,
+    pub readiness: Readiness,
+    pub image: Option<String>,
+    pub health: Health,
+    /// Why it is not ready, without its name.
+    pub cause: Option<String>,
+    /// The planned objects with everything bound that is known by now.
+    pub objects: Vec<Value>,
+}
+
+impl Observed {
+    pub fn subject(&self) -> Subject<'_> {
+        let needs = self.needs.iter().map(String::as_str).collect();
+        Subject { name: &self.name, tier: self.tier, needs, live: self.live, ready: self.readiness.settled }
+    }
+
+    pub fn settled(&self) -> bool {
+        self.live == Live::Current && self.readiness.settled
+    }
+}
+
+/// Every enabled unit of the plan, in its order.
+pub fn units(plan: &Plan, version: &str, data: &SecretData, children: &Children) -> Vec<Observed> {
+    plan.units.iter().filter(|u| u.enabled).map(|unit| observe(unit, version, data, children)).collect()
+}
+
+fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -> Observed {
+    let objects = bind::objects(unit, version, data, children);
+    let workload = objects.iter().find(|o| role(o) == Some(Role::Workload));
+    let live = workload.and_then(|o| find(children, o)).filter(|o| !leaving(o));
+    let readiness = match (workload, live) {
+        // Somebody else runs it; the provision Job finds out whether it can be reached.
+        (None, _) => Readiness { ready: 1, desired: 1, settled: true, serving: true, failed: false },
+        (Some(_), Some(live)) => readiness::of(live),
+        (Some(planned), None) => {
+            Readiness { desired: readiness::of(planned).desired, ..Readiness::default() }
+        }
+    };
+    let pods: Vec<&Value> = pods(&unit.name, children).collect();
+    let cause = if readiness.settled { None } else { cause(&unit.name, &objects, live, &pods, children) };
+    Observed {
+        name: unit.name.clone(),
+        kind: unit.kind,
+        tier: unit.tier,
+        needs: unit.needs.iter().filter(|n| n.hard).map(|n| n.on.clone()).collect(),
+        live: compare(unit, &objects, live, version, data, children),
+        readiness,
+        image: workload.and_then(image),
+        health: Health::Unknown,
+        cause,
+        objects,
+    }
+}
+
+fn compare(
+    unit: &Unit,
+    objects: &[Value],
+    workload: Option<&Value>,
+    version: &str,
+    data: &SecretData,
+    children: &Children,
+) -> Live {
+    let has_workload = objects.iter().any(|o| role(o) == Some(Role::Workload));
+    if has_workload && workload.is_none() {
+        return Live::Absent;
+    }
+    let runs = workload.and_then(|w| w["metadata"]["annotations"][VERSION].as_str());
+    if unit.kind == UnitKind::Service && runs.is_some_and(|runs| runs != version) {
+        return Live::OldVersion;
+    }
+    let complete = unit.secrets.iter().all(|spec| secrets::complete(spec, data));
+    if complete && objects.iter().all(|object| difference(object, children).is_none()) {
+        Live::Current
+    } else {
+        Live::Edited
+    }
+}
+
+/// What makes an object differ from the plan; None if nothing is to be written.
+pub fn difference(object: &Value, children: &Children) -> Option<String> {
+    match find(children, object) {
+        None => Some("it does not exist".to_owned()),
+        // A Job is never changed, only replaced by one of another name.
+        Some(_) if object["kind"] == "Job" => None,
+        Some(live) => diff::first(object, live),
+    }
+}
+
+/// The live object in the place of a planned one.
+pub fn find<'a>(children: &'a Children, object: &Value) -> Option<&'a Value> {
+    let kind = Kind::named(object["kind"].as_str()?)?;
+    children.get(&(kind.kind, name(object).to_owned())).map(AsRef::as_ref)
+}
+
+pub fn role(object: &Value) -> Option<Role> {
+    Kind::named(object["kind"].as_str()?).map(|kind| kind.role)
+}
+
+pub fn leaving(object: &Value) -> bool {
+    !object["metadata"]["deletionTimestamp"].is_null()
+}
+
+/// The unit's pods.
+pub fn pods<'a>(unit: &'a str, children: &'a Children) -> impl Iterator<Item = &'a Value> {
+    let pods = children.iter().filter(|((kind, _), _)| *kind == "Pod").map(|(_, pod)| pod.as_ref());
+    pods.filter(move |pod| label(pod, UNIT) == Some(unit))
+}
+
+fn image(workload: &Value) -> Option<String> {
+    workload["spec"]["template"]["spec"]["containers"][0]["image"].as_str().map(str::to_owned)
+}
+
+fn cause(
+    unit: &str,
+    objects: &[Value],
+    workload: Option<&Value>,
+    pods: &[&Value],
+    children: &Children,
+) -> Option<String> {
+    let claims = objects.iter().filter(|o| o["kind"] == "PersistentVolumeClaim");
+    let claim = || claims.filter_map(|o| find(children, o)).find_map(why::claim_cause);
+    let found = why::cause(unit, workload, pods);
+    match found {
+        // The scheduler knows only that a claim is not bound; the claim's own name says more.
+        Some(text) if text.contains("PersistentVolumeClaim") => claim().or(Some(text)),
+        Some(text) => Some(text),
+        None => workload.and_then(|_| claim()),
+    }
+}

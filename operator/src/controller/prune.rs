@@ -1,0 +1,44 @@
+//! Removes what the plan no longer has, the highest tier first. Volumes and Secrets stay: a service that is switched
+//! off and on again finds its data, and the keys to it, where it left them.
+
+use super::cache::{Children, TIER, UNIT, label, name};
+use super::error::Error;
+use super::kinds::{Kind, Role};
+use super::observe::{Observed, leaving, role};
+use super::writer::Writer;
+use crate::plan::PROVISION;
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// What is to be deleted now. Pure. `own` are the names of objects that the controller keeps beside the plan.
+pub fn superfluous<'a>(children: &'a Children, units: &[Observed], own: &[String]) -> Vec<&'a Value> {
+    let planned: HashSet<(&str, &str)> =
+        units.iter().flat_map(|u| &u.objects).filter_map(|o| Some((o["kind"].as_str()?, name(o)))).collect();
+    // The last provision Job says what is provisioned until the new one has.
+    let provisioned = units.iter().filter(|u| u.name == PROVISION).all(Observed::settled);
+    let objects = || children.values().map(AsRef::as_ref);
+    let stale = |o: &&Value| {
+        matches!(role(o), Some(Role::Workload | Role::Part))
+            && !planned.contains(&(o["kind"].as_str().unwrap_or_default(), name(o)))
+            && !own.iter().any(|own| own == name(o))
+            && (provisioned || label(o, UNIT) != Some(PROVISION))
+    };
+    // A unit is gone when its pods are: what is below it waits for that.
+    let removed = |o: &&Value| o["kind"] == "Pod" && !units.iter().any(|u| label(o, UNIT) == Some(&u.name));
+    let highest = objects().filter(|o| stale(o) || removed(o)).map(tier).max();
+    objects().filter(stale).filter(|o| Some(tier(o)) == highest && !leaving(o)).collect()
+}
+
+/// Deletes it.
+pub async fn run(writer: &Writer, objects: &[&Value]) -> Result<(), Error> {
+    for object in objects {
+        let Some(kind) = object["kind"].as_str().and_then(Kind::named) else { continue };
+        writer.delete(kind, object).await?;
+    }
+    Ok(())
+}
+
+/// The tier that an object is labelled with; what has none goes last.
+pub fn tier(object: &Value) -> i64 {
+    label(object, TIER).and_then(|t| t.parse().ok()).unwrap_or(-1)
+}

@@ -1,0 +1,83 @@
+//! Whether a workload is what it should be, from its own status. Pure.
+
+use serde_json::Value;
+
+/// How far a workload is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    pub ready: i32,
+    pub desired: i32,
+    /// Every wanted pod runs the newest template and is available, and no older one is left.
+    pub settled: bool,
+    /// As many pods as wanted are available, whichever template they have.
+    pub serving: bool,
+    /// A Job that has given up.
+    pub failed: bool,
+}
+
+/// The readiness of a Deployment, StatefulSet or Job.
+pub fn of(workload: &Value) -> Readiness {
+    match workload["kind"].as_str() {
+        Some("Job") => job(workload),
+        Some("StatefulSet") => stateful_set(workload),
+        _ => deployment(workload),
+    }
+}
+
+fn number(value: &Value) -> i32 {
+    value.as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or(0)
+}
+
+/// The controller in charge has seen the newest spec.
+fn observed(workload: &Value) -> bool {
+    let generation = workload["metadata"]["generation"].as_i64();
+    generation.is_some() && workload["status"]["observedGeneration"].as_i64() >= generation
+}
+
+fn desired(workload: &Value) -> i32 {
+    workload["spec"]["replicas"].as_i64().map_or(1, |n| i32::try_from(n).unwrap_or(i32::MAX))
+}
+
+fn deployment(workload: &Value) -> Readiness {
+    let (status, desired) = (&workload["status"], desired(workload));
+    let (updated, available) = (number(&status["updatedReplicas"]), number(&status["availableReplicas"]));
+    let newest_only = updated >= desired && number(&status["replicas"]) == updated;
+    Readiness {
+        ready: number(&status["readyReplicas"]).min(desired),
+        desired,
+        settled: observed(workload) && newest_only && available >= desired,
+        serving: available >= desired,
+        failed: false,
+    }
+}
+
+fn stateful_set(workload: &Value) -> Readiness {
+    let (status, desired) = (&workload["status"], desired(workload));
+    let available = number(&status["availableReplicas"]);
+    // updatedReplicas is not counted once an update is over: equal revisions say so.
+    let newest_only = status["updateRevision"] == status["currentRevision"]
+        || number(&status["updatedReplicas"]) >= desired;
+    Readiness {
+        ready: number(&status["readyReplicas"]).min(desired),
+        desired,
+        settled: observed(workload) && newest_only && available >= desired,
+        serving: available >= desired,
+        failed: false,
+    }
+}
+
+fn job(workload: &Value) -> Readiness {
+    let complete = condition(workload, "Complete").is_some();
+    Readiness {
+        ready: i32::from(complete),
+        desired: 1,
+        settled: complete,
+        serving: complete,
+        failed: condition(workload, "Failed").is_some(),
+    }
+}
+
+/// The condition of this type, if it is true.
+pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    object["status"]["conditions"].as_array()?.iter().find(|c| c["type"] == kind && c["status"] == "True")
+}

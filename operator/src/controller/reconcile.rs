@@ -1,0 +1,191 @@
+//! One look at one platform: observe, validate, plan, decide, apply, prune, report.
+
+use super::apply::{Applying, Failures};
+use super::bind::{self, SecretData};
+use super::cache::{Children, Key};
+use super::delete::{self, FINALIZER, Step};
+use super::error::Error;
+use super::observe::{self, Observed};
+use super::{events, explain, foreign, keys, prune, status};
+use crate::api::{OrionPlatform, OrionPlatformStatus};
+use crate::context::Context;
+use crate::plan::{Inputs, Plan, hash8, plan};
+use crate::rollout::{self, Decision, Subject};
+use crate::validate::validate;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The operator's version: what platforms run that say nothing.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// While something is under way: timeouts pass and causes come to light without any watch saying so.
+const BUSY: Duration = Duration::from_secs(5);
+/// Caller keys and the Secrets of external stores are asked for, not watched.
+const QUIET: Duration = Duration::from_secs(60);
+
+pub async fn reconcile(platform: Arc<OrionPlatform>, context: Arc<Context>) -> Result<Action, Error> {
+    context.writer.leads()?;
+    let key = Key { namespace: platform.namespace().unwrap_or_default(), name: platform.name_any() };
+    context.memory.meet(&key, &platform);
+    let before =
+        context.memory.of(&key, |m| m.status.clone()).or(platform.status.clone()).unwrap_or_default();
+    let one = Reconcile { context: &context, platform: &platform, key: &key, before, now: Timestamp::now() };
+    let began = std::time::Instant::now();
+    let result = one.run().await;
+    metrics::histogram!("orion_operator_reconcile_seconds").record(began.elapsed().as_secs_f64());
+    match result {
+        Ok(action) => {
+            context.memory.of(&key, |m| m.failures = 0);
+            Ok(action)
+        }
+        // The watch is about to bring what this conflicted with.
+        Err(e) if e.is_conflict() => Ok(Action::requeue(Duration::from_secs(1))),
+        Err(e) if e.namespace_ends() => Ok(Action::requeue(BUSY)),
+        Err(e) => Err(e),
+    }
+}
+
+struct Reconcile<'a> {
+    context: &'a Context,
+    platform: &'a OrionPlatform,
+    key: &'a Key,
+    before: OrionPlatformStatus,
+    now: Timestamp,
+}
+
+impl Reconcile<'_> {
+    fn generation(&self) -> i64 {
+        self.platform.metadata.generation.unwrap_or(0)
+    }
+
+    async fn run(&self) -> Result<Action, Error> {
+        let children = self.context.cache.children(self.key);
+        if self.platform.metadata.deletion_timestamp.is_some() {
+            return self.take_down(&children).await;
+        }
+        if let Err(reasons) = validate(self.platform) {
+            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            let status = status::invalid(&self.before, self.generation(), self.now, &reasons);
+            self.report(status).await?;
+            return Ok(Action::await_change());
+        }
+        self.bring_up(&children).await
+    }
+
+    async fn bring_up(&self, children: &Children) -> Result<Action, Error> {
+        let inputs = Inputs {
+            platform: self.platform,
+            operator_image: &self.context.operator_image,
+            operator_version: VERSION,
+        };
+        let (plan, version) = (plan(&inputs), self.platform.spec.version(VERSION));
+        let mut data = bind::secret_data(children);
+        data.extend(foreign::secrets(self.context, self.key, &plan).await?);
+        let mut units = observe::units(&plan, version, &data, children);
+        explain::health(self.context, self.key, &mut units);
+        let subjects: Vec<Subject> = units.iter().map(Observed::subject).collect();
+        let decisions = rollout::decide(&subjects, self.before.last_good_revision.is_some());
+        let mut failures = Failures::new();
+        if !self.platform.spec.paused {
+            if !self.platform.finalizers().iter().any(|f| f == FINALIZER) {
+                delete::hold(&self.context.writer, self.platform).await?;
+                return Ok(Action::requeue(Duration::from_millis(100)));
+            }
+            failures = self.change(&plan, version, &units, &decisions, children, data).await;
+        }
+        if failures.iter().any(|(_, error)| error.namespace_ends()) {
+            return Ok(Action::requeue(BUSY));
+        }
+        explain::failures(&mut units, &failures);
+        explain::events(self.context, self.key, &mut units, &decisions).await;
+        let status = status::build(&status::Facts {
+            before: &self.before,
+            generation: self.generation(),
+            now: self.now,
+            timeout: self.platform.spec.rollout.timeout(),
+            version,
+            revision: &hash8(&plan),
+            paused: self.platform.spec.paused,
+            units: &units,
+            decisions: &decisions,
+        });
+        self.report(status).await?;
+        match failures.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None if units.iter().all(Observed::settled) => Ok(Action::requeue(QUIET)),
+            None => Ok(Action::requeue(BUSY)),
+        }
+    }
+
+    async fn change(
+        &self,
+        plan: &Plan,
+        version: &str,
+        units: &[Observed],
+        decisions: &[Decision],
+        children: &Children,
+        data: SecretData,
+    ) -> Failures {
+        let writer = &self.context.writer;
+        let mut applying = Applying { writer, platform: self.key, version, children, data };
+        let mut failures = Failures::new();
+        let keys_name = keys::object_name(&self.key.name);
+        match self.context.keys.get(&self.context.client).await {
+            Ok(published) => {
+                let live = children.get(&("ConfigMap", keys_name.clone()));
+                let wanted = keys::config_map(self.key, &published, live.map(AsRef::as_ref), self.now);
+                if let Err(error) = applying.object(&wanted).await {
+                    failures.push(("caller-keys".to_owned(), error));
+                }
+            }
+            Err(error) => failures.push(("caller-keys".to_owned(), error)),
+        }
+        failures.extend(applying.run(plan, units, decisions).await);
+        let superfluous: Vec<&Value> = prune::superfluous(children, units, &[keys_name]);
+        if let Err(error) = prune::run(writer, &superfluous).await {
+            failures.push(("prune".to_owned(), error));
+        }
+        failures
+    }
+
+    async fn take_down(&self, children: &Children) -> Result<Action, Error> {
+        if !self.platform.finalizers().iter().any(|f| f == FINALIZER) {
+            return Ok(Action::await_change());
+        }
+        let (writer, policy) = (&self.context.writer, self.platform.spec.deletion_policy);
+        let left = delete::left(children);
+        self.report(status::deleting(&self.before, self.generation(), self.now, &left)).await?;
+        match delete::next(children, policy) {
+            Step::Tier(objects) | Step::Rest(objects) => {
+                delete::delete_all(writer, &objects).await?;
+                Ok(Action::requeue(BUSY))
+            }
+            Step::Done if delete::nothing_left(&self.context.client, writer, self.key, policy).await? => {
+                tracing::info!(namespace = self.key.namespace, name = self.key.name, "is taken down");
+                delete::let_go(writer, self.platform).await?;
+                Ok(Action::await_change())
+            }
+            Step::Done => Ok(Action::requeue(Duration::from_secs(1))),
+        }
+    }
+
+    /// Writes the status if it says anything new, and an event for each turn.
+    async fn report(&self, status: OrionPlatformStatus) -> Result<(), Error> {
+        explain::measure(self.key, &status);
+        if status == self.before {
+            return Ok(());
+        }
+        let value = serde_json::to_value(&status).expect("a status is plain data");
+        match self.context.writer.status(&self.key.namespace, &self.key.name, &value).await {
+            Err(e) if e.is_not_found() => return Ok(()),
+            other => other?,
+        }
+        events::publish(&self.context.recorder, self.platform, &self.before, &status).await;
+        self.context.memory.of(self.key, |m| m.status = Some(status));
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! Makes what Secrets hold. A random value is made once and never overwritten; text that is put together from other
+//! values (a database's URL) follows them.
+
+use super::bind::{SecretData, data_of};
+use super::cache::{Children, Key};
+use super::error::Error;
+use super::kinds::Kind;
+use super::writer::Writer;
+use crate::plan::{SecretKey, SecretSpec, Unit};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rand::{Rng, RngExt};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Whether nothing is missing from a Secret and nothing in it is out of date.
+pub fn complete(spec: &SecretSpec, data: &SecretData) -> bool {
+    data.contains_key(&spec.name) && changes(spec, data, &mut no_random).is_ok_and(|keys| keys.is_empty())
+}
+
+fn no_random(_: &SecretKey) -> String {
+    String::new()
+}
+
+/// The keys that are to be written, with their values in base64. `make` gives a value for a key that is made once.
+pub fn changes(
+    spec: &SecretSpec,
+    data: &SecretData,
+    make: &mut dyn FnMut(&SecretKey) -> String,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut all = data.get(&spec.name).cloned().unwrap_or_default();
+    let mut changed = BTreeMap::new();
+    // Templates come second: they are put together from what is made.
+    let (templates, made): (Vec<_>, Vec<_>) =
+        spec.keys.iter().partition(|(_, key)| matches!(key, SecretKey::Template(_)));
+    for (name, key) in made {
+        if !all.contains_key(name) {
+            let value = STANDARD.encode(make(key));
+            all.insert(name.clone(), value.clone());
+            changed.insert(name.clone(), value);
+        }
+    }
+    for (name, key) in templates {
+        let SecretKey::Template(template) = key else { continue };
+        let value = STANDARD.encode(render(template, &spec.name, &all, data)?);
+        if all.get(name) != Some(&value) {
+            changed.insert(name.clone(), value);
+        }
+    }
+    Ok(changed)
+}
+
+/// Fills in `${key}` of this Secret and `${secret:key}` of another.
+fn render(
+    template: &str,
+    secret: &str,
+    own: &BTreeMap<String, String>,
+    others: &SecretData,
+) -> Result<String, Error> {
+    let (mut text, mut rest) = (String::new(), template);
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        let (holder, key, found) = match name.split_once(':') {
+            Some((other, key)) => (other, key, others.get(other).and_then(|data| data.get(key))),
+            None => (secret, name, own.get(name)),
+        };
+        let value = found.and_then(|v| STANDARD.decode(v).ok()).and_then(|v| String::from_utf8(v).ok());
+        let value = value
+            .ok_or_else(|| Error::Input(format!("Secret {holder} has no key {key}: add it to the Secret")))?;
+        text = text + before + value.trim_end_matches('\n');
+        rest = after;
+    }
+    Ok(text + rest)
+}
+
+/// Secrets of others that templates read from.
+pub fn foreign(units: &[Unit]) -> Vec<String> {
+    let specs = || units.iter().flat_map(|u| &u.secrets);
+    let mut names = Vec::new();
+    for (_, key) in specs().flat_map(|s| &s.keys) {
+        let SecretKey::Template(template) = key else { continue };
+        let references = template.split("${").skip(1).filter_map(|part| part.split_once('}'));
+        names
+            .extend(references.filter_map(|(name, _)| name.split_once(':')).map(|(name, _)| name.to_owned()));
+    }
+    names.sort();
+    names.dedup();
+    names.retain(|name| !specs().any(|spec| spec.name == *name));
+    names
+}
+
+/// A value from the operating system's random numbers.
+pub fn random(key: &SecretKey) -> String {
+    let mut rng = rand::rng();
+    match key {
+        SecretKey::Password => (0..24).map(|_| char::from(rng.sample(rand::distr::Alphanumeric))).collect(),
+        SecretKey::Key256 => {
+            let mut bytes = [0u8; 32];
+            rng.fill_bytes(&mut bytes);
+            STANDARD.encode(bytes)
+        }
+        SecretKey::Fixed(text) | SecretKey::Template(text) => text.clone(),
+    }
+}
+
+/// Brings a unit's Secrets about; `data` then has what they hold.
+pub async fn ensure(
+    writer: &Writer,
+    platform: &Key,
+    unit: &Unit,
+    children: &Children,
+    data: &mut SecretData,
+) -> Result<(), Error> {
+    for spec in &unit.secrets {
+        let changed = changes(spec, data, &mut random)?;
+        let known = children.get(&("Secret", spec.name.clone())).map(AsRef::as_ref);
+        if changed.is_empty() && data.contains_key(&spec.name) {
+            continue;
+        }
+        let written = match known {
+            Some(live) => add(writer, platform, spec, live, &changed).await?,
+            // Made moments ago, for another unit: the cache doesn't know it yet.
+            None if data.contains_key(&spec.name) => continue,
+            None => create(writer, platform, spec, &changed, data).await?,
+        };
+        data.insert(spec.name.clone(), data_of(&written));
+    }
+    Ok(())
+}
+
+fn kind() -> &'static Kind {
+    Kind::named("Secret").expect("the table of kinds has Secrets")
+}
+
+async fn create(
+    writer: &Writer,
+    platform: &Key,
+    spec: &SecretSpec,
+    keys: &BTreeMap<String, String>,
+    data: &SecretData,
+) -> Result<Value, Error> {
+    let object = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": spec.name, "namespace": platform.namespace, "labels": spec.labels},
+        "data": keys,
+    });
+    match writer.create(kind(), &platform.namespace, &object).await {
+        Err(e) if e.is_conflict() => {
+            // It is there without the labels by which the operator finds its own: somebody took them off. What it
+            // holds is kept.
+            let labels = json!({"metadata": {"labels": spec.labels}});
+            let live = writer.merge(kind(), &platform.namespace, &spec.name, &labels).await?;
+            let mut data = data.clone();
+            data.insert(spec.name.clone(), data_of(&live));
+            let missing = changes(spec, &data, &mut random)?;
+            if missing.is_empty() { Ok(live) } else { add(writer, platform, spec, &live, &missing).await }
+        }
+        other => other,
+    }
+}
+
+/// Fails on a Secret that has changed since it was read: two writers must not each add another password.
+async fn add(
+    writer: &Writer,
+    platform: &Key,
+    spec: &SecretSpec,
+    live: &Value,
+    keys: &BTreeMap<String, String>,
+) -> Result<Value, Error> {
+    let version = &live["metadata"]["resourceVersion"];
+    let patch = json!({"metadata": {"resourceVersion": version, "labels": spec.labels}, "data": keys});
+    writer.merge(kind(), &platform.namespace, &spec.name, &patch).await
+}

@@ -1,0 +1,82 @@
+//! Conditions as kstatus and every condition reader expect them. The time of one changes only with its status.
+
+use crate::api::{Phase, TierPhase, TierStatus};
+use catalog::Tier;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
+/// The platform as a whole.
+pub(super) struct Verdict<'a> {
+    pub(super) phase: Phase,
+    pub(super) ready: bool,
+    /// What is not healthy although it is rolled out.
+    pub(super) degraded: Option<String>,
+    pub(super) message: &'a str,
+}
+
+pub(super) struct Conditions<'a> {
+    before: &'a [Condition],
+    generation: i64,
+    now: Timestamp,
+}
+
+impl<'a> Conditions<'a> {
+    pub(super) fn new(before: &'a [Condition], generation: i64, now: Timestamp) -> Self {
+        Self { before, generation, now }
+    }
+
+    pub(super) fn of(&self, verdict: &Verdict, tiers: &[TierStatus]) -> Vec<Condition> {
+        let phase = verdict.phase;
+        let reason = format!("{phase:?}");
+        let stalled = matches!(phase, Phase::Stalled | Phase::Invalid);
+        let rolling = matches!(phase, Phase::Installing | Phase::Updating | Phase::Deleting | Phase::Pending);
+        let why = if phase == Phase::Invalid { "InvalidSpec" } else { reason.as_str() };
+        let told = |is: bool, text: &str| if is { text.to_owned() } else { String::new() };
+        let degraded = verdict.degraded.as_deref();
+        let ready_reason = if verdict.ready { "AllReady" } else { why };
+        let stalled_reason = match phase {
+            Phase::Stalled => "TierTimeout",
+            Phase::Invalid => "InvalidSpec",
+            _ => "NotStalled",
+        };
+        let mut conditions = vec![
+            self.one("Ready", verdict.ready, ready_reason, verdict.message.to_owned()),
+            self.one(
+                "Reconciling",
+                rolling,
+                if rolling { why } else { "Settled" },
+                told(rolling, verdict.message),
+            ),
+            self.one("Stalled", stalled, stalled_reason, told(stalled, verdict.message)),
+            self.one(
+                "Degraded",
+                degraded.is_some(),
+                if degraded.is_some() { "Unhealthy" } else { "Healthy" },
+                degraded.unwrap_or_default().to_owned(),
+            ),
+        ];
+        conditions.extend(tiers.iter().filter_map(|tier| self.tier(tier)));
+        conditions
+    }
+
+    fn tier(&self, status: &TierStatus) -> Option<Condition> {
+        let tier = Tier::ALL.into_iter().find(|t| i32::from(t.number()) == status.tier)?;
+        let ready = status.phase == TierPhase::Ready;
+        let count = || format!("{} of {} parts are ready", status.ready, status.desired);
+        let message = status.blocked_by.clone().unwrap_or_else(count);
+        Some(self.one(tier.condition(), ready, &format!("{:?}", status.phase), message))
+    }
+
+    fn one(&self, kind: &str, is: bool, reason: &str, message: String) -> Condition {
+        let status = if is { "True" } else { "False" };
+        let before = self.before.iter().find(|c| c.type_ == kind && c.status == status);
+        Condition {
+            type_: kind.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message,
+            observed_generation: Some(self.generation),
+            last_transition_time: before.map_or(Time(self.now), |c| c.last_transition_time.clone()),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! One watch a kind: fills the cache and says whose platform is to be looked at.
+//!
+//! Each kind is listed once at the start and watched from there on. What is not needed is dropped before it is kept:
+//! of managedFields only the operator's own entry, of a Pod everything but its labels and status.
+
+use super::cache::{Cache, Key};
+use super::diff::MANAGER;
+use super::kinds::Kind;
+use crate::api::OrionPlatform;
+use futures::StreamExt;
+use kube::api::DynamicObject;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::{Config, Event, watcher};
+use kube::runtime::{WatchStreamExt, reflector};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedSender;
+
+pub const SELECTOR: &str = "app.kubernetes.io/managed-by=orion-operator";
+
+/// Watches a kind until the process ends.
+pub async fn children(
+    client: Client,
+    namespace: Option<String>,
+    kind: &'static Kind,
+    cache: Arc<Cache>,
+    triggers: UnboundedSender<Key>,
+) {
+    let resource = kind.resource();
+    let api: Api<DynamicObject> = match &namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
+    let mut events = pin!(watcher(api, Config::default().labels(SELECTOR)).default_backoff());
+    let (mut fresh, mut synced) = (Vec::new(), false);
+    while let Some(event) = events.next().await {
+        let touched: Vec<Key> = match event {
+            Ok(Event::Init) => {
+                fresh.clear();
+                Vec::new()
+            }
+            Ok(Event::InitApply(object)) => {
+                fresh.push(pruned(kind, object));
+                Vec::new()
+            }
+            Ok(Event::InitDone) => {
+                let touched = cache.replace(kind.kind, std::mem::take(&mut fresh));
+                if !std::mem::replace(&mut synced, true) {
+                    cache.kind_synced();
+                }
+                touched
+            }
+            Ok(Event::Apply(object)) => cache.put(kind.kind, pruned(kind, object)).into_iter().collect(),
+            Ok(Event::Delete(object)) => cache.remove(kind.kind, &pruned(kind, object)).into_iter().collect(),
+            Err(error) => {
+                tracing::warn!(kind = kind.kind, %error, "watch broke, starting it again");
+                continue;
+            }
+        };
+        for key in touched {
+            let _ = triggers.send(key);
+        }
+    }
+}
+
+/// Watches the platforms themselves into `writer`'s store until the process ends.
+pub async fn platforms(
+    client: Client,
+    namespace: Option<String>,
+    writer: Writer<OrionPlatform>,
+    triggers: UnboundedSender<Key>,
+) {
+    let api: Api<OrionPlatform> = match &namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let events = reflector(writer, watcher(api, Config::default())).default_backoff();
+    let mut touched = pin!(events);
+    while let Some(event) = touched.next().await {
+        match event {
+            Ok(Event::InitApply(platform) | Event::Apply(platform) | Event::Delete(platform)) => {
+                let namespace = platform.namespace().unwrap_or_default();
+                let _ = triggers.send(Key { namespace, name: platform.name_any() });
+            }
+            Ok(Event::Init | Event::InitDone) => {}
+            Err(error) => tracing::warn!(%error, "watch of platforms broke, starting it again"),
+        }
+    }
+}
+
+fn pruned(kind: &Kind, mut object: DynamicObject) -> Value {
+    object.types = Some(kube::core::TypeMeta { api_version: kind.api_version(), kind: kind.kind.to_owned() });
+    let watched = kind.kind == "Pod";
+    object.metadata.managed_fields =
+        object.metadata.managed_fields.take().filter(|_| !watched).map(|fields| {
+            let own = |f: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| {
+                f.manager.as_deref() == Some(MANAGER) && f.operation.as_deref() == Some("Apply")
+            };
+            fields.into_iter().filter(own).collect()
+        });
+    let mut value = serde_json::to_value(object).expect("an object read as JSON can be written as JSON");
+    if watched {
+        value["spec"] = json!({"nodeName": value["spec"]["nodeName"]});
+    }
+    value
+}
