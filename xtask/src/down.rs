@@ -13,10 +13,9 @@ use crate::{progress, sh};
 
 pub fn command(asked: Option<On>) -> Result<()> {
     let start = Instant::now();
-    let on = asked.or(State::read().on);
     let leftovers = cluster::clear_leftovers();
     leftovers.iter().for_each(|line| progress::note(line));
-    let Some(target) = on.map_or(Ok(None), Target::find)? else {
+    let Some(target) = asked.map_or_else(Target::last, Target::find)? else {
         State::forget();
         println!(
             "nothing is up{}",

@@ -61,9 +61,12 @@ impl Target {
         }
     }
 
-    /// The cluster that `up` last worked on, if it runs.
+    /// The cluster that `up` last worked on, if it runs; one that `up` did not get far with counts as well.
     pub fn last() -> Result<Option<Self>> {
-        crate::state::State::read().on.map_or(Ok(None), Self::find)
+        if let Some(on) = crate::state::State::read().on {
+            return Self::find(on);
+        }
+        Ok(native::find()?.or(kind::find()?))
     }
 
     /// The same, or an error that says what to do.
