@@ -5,17 +5,16 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::lock::Lock;
-use crate::paths::{StateDir, runs, workspace};
-use crate::wire::{Answer, Launch, Order, Report, State};
-use crate::{Lifetime, Options, leftovers, machine, parts};
+use crate::paths::StateDir;
+use crate::wire::{Answer, Order, State};
+use crate::{Lifetime, Options, launch, leftovers, machine};
 
 /// How long the end of a cluster may take before it counts as stuck.
 const STOP_PATIENCE: Duration = Duration::from_secs(40);
@@ -44,9 +43,7 @@ impl Cluster {
         if Lock::is_held(&state.lock()) {
             bail!("a cluster named {} is already running", options.name);
         }
-        aside(&progress, |say| parts::build_missing(&|line| say(line.to_owned()))).await?;
-        let program = aside(&progress, |say| supervisor_program(&|line| say(line.to_owned()))).await?;
-        launch(&options, state, &program, &progress).await
+        launch::launch(&options, state, &progress).await
     }
 
     /// A running cluster that was started detached, by whichever process.
@@ -57,7 +54,7 @@ impl Cluster {
         alive.then(|| Cluster::at(state, None, None))
     }
 
-    fn at(state: StateDir, leash: Option<ChildStdin>, supervisor: Option<Child>) -> Cluster {
+    pub(crate) fn at(state: StateDir, leash: Option<ChildStdin>, supervisor: Option<Child>) -> Cluster {
         let kubeconfig = state.kubeconfig();
         Cluster { state, kubeconfig, _leash: leash, supervisor: Mutex::new(supervisor) }
     }
@@ -158,100 +155,4 @@ fn check_name(name: &str) -> Result<()> {
         bail!("the name {name:?} won't do: use at most 40 lower-case letters, digits and dashes");
     }
     Ok(())
-}
-
-/// Does blocking work elsewhere and passes on, here, what it says meanwhile.
-async fn aside<T: Send + 'static>(
-    progress: &impl Fn(&str),
-    work: impl FnOnce(&dyn Fn(String)) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let (sender, mut receiver) = unbounded_channel::<String>();
-    let task = tokio::task::spawn_blocking(move || {
-        work(&|line| {
-            // Nobody listens once the caller has given up.
-            let _ = sender.send(line);
-        })
-    });
-    while let Some(line) = receiver.recv().await {
-        progress(&line);
-    }
-    task.await?
-}
-
-async fn launch(
-    options: &Options,
-    state: StateDir,
-    program: &Path,
-    progress: &impl Fn(&str),
-) -> Result<Cluster> {
-    let started = Instant::now();
-    std::fs::create_dir_all(runs())?;
-    let launch = Launch {
-        nodes: options.nodes,
-        lifetime: options.lifetime,
-        audit_log: options.audit_log,
-        search_path: parts::search_path()?,
-    };
-    let mut child = Command::new(program)
-        .arg("supervise")
-        .arg(state.path())
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .with_context(|| format!("start {}", program.display()))?;
-    let mut input = child.stdin.take().context("the supervisor has no standard input")?;
-    input
-        .write_all((serde_json::to_string(&launch)? + "\n").as_bytes())
-        .context("tell the supervisor what to do")?;
-    let output = child.stdout.take().context("the supervisor has no standard output")?;
-    let (sender, reports) = unbounded_channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let _ = sender.send(Report::parse(&line));
-        }
-    });
-    // A detached cluster has no leash; this process's end means nothing to it.
-    let leash = (options.lifetime == Lifetime::WithParent).then_some(input);
-    let failed = crate::paths::target().join("failed").join(&options.name);
-    let cluster = Cluster::at(state, leash, Some(child));
-    follow(reports, progress)
-        .await
-        .with_context(|| format!("start the cluster (logs: {})", failed.display()))?;
-    progress(&format!("cluster {} is up after {:.1} s", options.name, started.elapsed().as_secs_f32()));
-    Ok(cluster)
-}
-
-async fn follow(mut reports: UnboundedReceiver<Report>, progress: &impl Fn(&str)) -> Result<()> {
-    while let Some(report) = reports.recv().await {
-        match report {
-            Report::Progress(line) => progress(&line),
-            Report::Ready => return Ok(()),
-            Report::Failed(why) => bail!(why),
-        }
-    }
-    bail!("the cluster ended before it was up")
-}
-
-/// The program `cluster`: beside this one, where cargo puts it, or built now.
-fn supervisor_program(progress: &dyn Fn(&str)) -> Result<PathBuf> {
-    if let Some(given) = std::env::var_os("ORION_CLUSTER_BIN") {
-        return Ok(PathBuf::from(given));
-    }
-    let own = std::env::current_exe().context("find this program")?;
-    let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join("cluster"));
-    if let Some(program) = beside.into_iter().find(|candidate| candidate.is_file()) {
-        return Ok(program);
-    }
-    progress("building the cluster's supervisor");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    crate::exec::run(
-        Command::new(cargo)
-            .args(["build", "--quiet", "-p", "cluster", "--bin", "cluster"])
-            .current_dir(workspace()),
-    )?;
-    let target = crate::paths::target();
-    let program = target.parent().unwrap_or(&target).join("debug/cluster");
-    if program.is_file() { Ok(program) } else { bail!("{} wasn't built", program.display()) }
 }

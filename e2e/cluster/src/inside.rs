@@ -145,6 +145,7 @@ impl Inside {
         let nodes = self.nodes.lock().await;
         let state = State {
             index: self.network.index,
+            link: self.network.link,
             supervisor: self.supervisor,
             lifetime: self.launch.lifetime,
             audit_log: self.launch.audit_log,

@@ -18,7 +18,7 @@ pub fn clear_leftovers() -> Vec<String> {
         let state = StateDir::at(&path);
         // Held: alive. An error: not ours to touch.
         let Ok(Some(lock)) = Lock::try_take(&state.lock()) else { continue };
-        supervise::remove_files(&state);
+        supervise::remove_remains(&state);
         let name = entry.file_name();
         said.push(format!(
             "cleared what the dead cluster {} had left: {}",

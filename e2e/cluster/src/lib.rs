@@ -12,12 +12,14 @@ mod cgroups;
 mod client;
 mod exec;
 mod inside;
+mod launch;
 mod leftovers;
 mod lock;
 mod machine;
 mod node_init;
 mod parts;
 mod paths;
+mod program;
 mod supervise;
 mod wire;
 
@@ -58,6 +60,10 @@ pub fn program() -> anyhow::Result<()> {
         ["supervise", state] => supervise::supervise(state),
         ["inside", state, supervisor] => inside::inside(state, supervisor.parse()?),
         ["node-init", state, name, ip] => node_init::node_init(state, name, ip.parse()?),
+        ["sources"] => {
+            println!("{}", program::SOURCES);
+            Ok(())
+        }
         _ => anyhow::bail!(
             "usage: cluster supervise <folder>\nThe library `cluster` starts this program; \
              people use `cargo xtask up`, `status`, `kubectl` and `down`."

@@ -1,6 +1,7 @@
 //! Whether this machine can run a cluster, said before anything is built or started. Each line names what is missing
 //! and what to install or do, because whoever reads it has to act on it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -88,9 +89,8 @@ fn kernel() -> Vec<Missing> {
     for (what, script) in PROBES {
         let done = Command::new("unshare")
             .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script])
+            .env("PATH", search_path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
             .output();
         let reason = match done {
             Ok(output) if output.status.success() => continue,
@@ -111,9 +111,13 @@ fn kernel() -> Vec<Missing> {
 
 /// A program on PATH, or in the folders for administration that a plain user's PATH leaves out.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from))
+    std::env::split_paths(&search_path())
         .map(|folder| folder.join(name))
         .find(|candidate| candidate.is_file())
+}
+
+fn search_path() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin:/usr/bin:/bin");
+    path
 }

@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::inside::network::remove_link;
 use crate::lock::Lock;
 use crate::paths::StateDir;
 use crate::wire::{Launch, Report, State};
@@ -126,26 +126,17 @@ fn keep_logs(state: &StateDir) {
 }
 
 fn clean_up(state: &StateDir) {
-    if let Some(known) = State::read(state) {
-        remove_link(known.index);
-    }
     if let Err(error) = cgroups::remove(&cgroups::prefix(std::process::id()), Duration::from_secs(10)) {
         eprintln!("{error:#}");
     }
-    remove_files(state);
+    remove_remains(state);
 }
 
-/// The kernel removes the link with its other end, a moment after the namespace; whoever looks at once sees it gone.
-fn remove_link(index: u8) {
-    let link = crate::inside::network::link_name(index);
-    if Path::new("/sys/class/net").join(&link).exists() {
-        // Already gone at worst.
-        let _ = crate::exec::run(Command::new("ip").args(["link", "delete", &link]));
+/// Removes a dead cluster's link and folder; what a dying mount still holds is tried again.
+pub(crate) fn remove_remains(state: &StateDir) {
+    if let Some(known) = State::read(state) {
+        remove_link(known.index, known.link);
     }
-}
-
-/// Removes a cluster's folder; what a dying mount still holds is tried again.
-pub(crate) fn remove_files(state: &StateDir) {
     let socket = state.control_socket();
     if !socket.starts_with(state.path()) {
         let _ = std::fs::remove_file(&socket);

@@ -22,6 +22,7 @@ pub(crate) struct Launch {
 pub(crate) struct State {
     /// The cluster's LAN is 198.18.<index>.0/24.
     pub(crate) index: u8,
+    pub(crate) link: u32,
     pub(crate) supervisor: u32,
     pub(crate) lifetime: Lifetime,
     pub(crate) audit_log: bool,

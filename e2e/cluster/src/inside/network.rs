@@ -17,6 +17,8 @@ pub(crate) const DNS_SERVICE: &str = "10.96.0.10";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Network {
     pub(crate) index: u8,
+    /// The kernel's number of the machine's end of the cable: never used twice, as its name may be.
+    pub(crate) link: u32,
     /// Holds the control plane's namespace open.
     holder: u32,
 }
@@ -25,6 +27,20 @@ pub(crate) struct Network {
 /// on the address range, too.
 pub(crate) fn link_name(index: u8) -> String {
     format!("orion{index}")
+}
+
+/// The kernel's number of a link, where it exists.
+fn link_number(index: u8) -> Option<u32> {
+    std::fs::read_to_string(format!("/sys/class/net/{}/ifindex", link_name(index))).ok()?.trim().parse().ok()
+}
+
+/// Removes the link of a dead cluster. The kernel does so by itself when the namespace at its other end goes, but a
+/// connection that waits for an answer may hold that one for minutes. The name may be another cluster's by now.
+pub(crate) fn remove_link(index: u8, link: u32) {
+    if link_number(index) == Some(link) {
+        // Already gone at worst.
+        let _ = run(Command::new("ip").args(["link", "delete", &link_name(index)]));
+    }
 }
 
 impl Network {
@@ -40,7 +56,11 @@ impl Network {
         let mut line = String::new();
         let output = holder.stdout.context("the holder has no output")?;
         std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line)?;
-        let network = Network { index: claim(pid)?, holder: pid };
+        let network = {
+            let index = claim(pid)?;
+            let link = link_number(index).context("the link is gone")?;
+            Network { index, link, holder: pid }
+        };
         let (i, own) = (network.index, network.control_plane());
         let link = link_name(i);
         ip(None, &format!("addr add {}.1/24 dev {link}\nlink set {link} up\n", network.prefix()))?;
@@ -126,10 +146,12 @@ fn ip(namespace: Option<u32>, lines: &str) -> Result<()> {
     in_namespace(namespace, &script).map(|_| ())
 }
 
-/// Packets for pods go through; senders aren't told of shorter ways that their routes can't express.
+/// Packets for pods go through; senders aren't told of shorter ways that their routes can't express. Connections
+/// whose process is gone end soon: they hold the namespace.
 fn forward(namespace: u32) -> Result<()> {
     let script = "cd /proc/sys/net/ipv4 && echo 1 > ip_forward && echo 0 > conf/all/send_redirects \
-                  && for d in conf/*; do echo 0 > $d/send_redirects; done";
+                  && for d in conf/*; do echo 0 > $d/send_redirects; done \
+                  && echo 1 > tcp_orphan_retries";
     in_namespace(Some(namespace), script).map(|_| ())
 }
 

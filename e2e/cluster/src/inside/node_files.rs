@@ -115,6 +115,8 @@ fn kubelet(state: &StateDir, network: &Network, name: &str, number: u8, cgroup: 
         "nodeStatusUpdateFrequency": "2s", "nodeStatusReportFrequency": "30s", "nodeLeaseDurationSeconds": 10,
         // Secrets and ConfigMaps reach running pods at once rather than within a minute.
         "configMapAndSecretChangeDetectionStrategy": "Watch", "syncFrequency": "10s",
+        // A pod that waits for another comes up soon after it: the default makes it wait for up to five minutes.
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "10s"},
         "rotateCertificates": false, "serverTLSBootstrap": false,
         "makeIPTablesUtilChains": false, "protectKernelDefaults": false,
         "logging": {"verbosity": 1},

@@ -15,6 +15,9 @@ use super::{PARTS, Part, parts_folder};
 /// How often a long build says that it is still at it.
 const STILL: Duration = Duration::from_secs(30);
 
+/// How long a version of a part is kept that isn't the current one.
+const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
 /// Builds every part that isn't there yet. Without anything to do it only looks.
 pub(crate) fn build_missing(progress: &dyn Fn(&str)) -> Result<()> {
     if missing()?.is_empty() {
@@ -115,28 +118,20 @@ fn go_build(
     Ok(())
 }
 
-/// An older version of a part is of no use, and they are large.
+/// Other versions of a part are large and soon of no use. Not at once: another branch may want them, and a running
+/// cluster goes on with the programs it was started with.
 fn remove_older(part: &Part, current: &Path) {
     let prefix = format!("{}-", part.name);
     for entry in std::fs::read_dir(parts_folder()).into_iter().flatten().flatten() {
-        let path = entry.path();
-        // A part's name may begin like another's; what follows it is a digest without a dash.
-        let rest = entry.file_name().to_string_lossy().strip_prefix(&prefix).map(str::to_owned);
-        if path != current && rest.is_some_and(|rest| !rest.contains('-')) && !in_use(&path) {
+        let old = entry
+            .metadata()
+            .and_then(|data| data.modified())
+            .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > KEPT));
+        if old && entry.path() != current && entry.file_name().to_string_lossy().starts_with(&prefix) {
             // Left behind at worst, and tried again after the next build.
-            let _ = std::fs::remove_dir_all(&path);
+            let _ = std::fs::remove_dir_all(entry.path());
         }
     }
-}
-
-/// A running cluster goes on with the programs it was started with.
-fn in_use(folder: &Path) -> bool {
-    std::fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| std::fs::read_link(entry.path().join("exe")).ok())
-        .any(|program| program.starts_with(folder))
 }
 
 /// Go's own program: on PATH, or where its installer puts it.

@@ -1,7 +1,7 @@
 //! Whatever way a cluster ends, nothing of it stays.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::support::{STARTS, busybox_image, client, create, name, options, phase, pod, start};
+use crate::traces::Traces;
 
 /// Names the cluster of the process that is to be killed.
 const VICTIM: &str = "ORION_TEST_VICTIM";
@@ -89,7 +90,7 @@ async fn what_a_killed_supervisor_leaves_is_cleared_by_the_next_start() -> Resul
     let alone = STARTS.lock().await;
     kill(Pid::from_raw(i32::try_from(traces.supervisor)?), Signal::SIGKILL)?;
     let deadline = Instant::now() + Duration::from_secs(10);
-    while traces.processes().len() > 1 || !traces.links().is_empty() {
+    while traces.processes().len() > 1 {
         // One may be the supervisor itself, dead but not yet waited for.
         ensure!(Instant::now() < deadline, "still there: {:?}", traces.left());
         std::thread::sleep(Duration::from_millis(50));
@@ -102,7 +103,7 @@ async fn what_a_killed_supervisor_leaves_is_cleared_by_the_next_start() -> Resul
     drop(alone);
     let said = said.into_inner()?;
     ensure!(said.iter().any(|line| line.contains("cleared what the dead cluster killed")), "said: {said:?}");
-    ensure!(traces.cgroups().is_empty() && !traces.state.exists(), "left: {:?}", traces.left());
+    ensure!(traces.left().is_empty(), "left: {:?}", traces.left());
     next.stop().await
 }
 
@@ -126,79 +127,4 @@ async fn a_detached_cluster_is_found_by_its_name_and_outlives_its_handle() -> Re
     ensure!(Cluster::find(&name).is_none());
     ensure!(traces.left().is_empty(), "left: {:?}", traces.left());
     Ok(())
-}
-
-/// Where a cluster can be seen.
-struct Traces {
-    state: PathBuf,
-    supervisor: u64,
-    link: String,
-}
-
-impl Traces {
-    fn of(state: &Path) -> Result<Traces> {
-        let text = std::fs::read(state.join("state.json"))?;
-        let known: serde_json::Value = serde_json::from_slice(&text)?;
-        let supervisor = known["supervisor"].as_u64().context("no supervisor")?;
-        let link = format!("orion{}", known["index"]);
-        Ok(Traces { state: state.to_path_buf(), supervisor, link })
-    }
-
-    fn left(&self) -> Vec<String> {
-        let folder = self.state.exists().then(|| self.state.display().to_string());
-        [self.processes(), self.mounts(), self.links(), self.cgroups(), folder.into_iter().collect()].concat()
-    }
-
-    fn none_left_within(&self, patience: Duration) -> Result<()> {
-        let deadline = Instant::now() + patience;
-        while !self.left().is_empty() {
-            ensure!(Instant::now() < deadline, "left: {:?}", self.left());
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(())
-    }
-
-    /// Everything that was started with the cluster's folder among its words.
-    fn processes(&self) -> Vec<String> {
-        let folder = self.state.display().to_string();
-        each_process("cmdline").filter(|words| words.contains(&folder)).collect()
-    }
-
-    /// As any process on the machine sees them.
-    fn mounts(&self) -> Vec<String> {
-        let folder = self.state.display().to_string();
-        let mut mounts: Vec<String> = each_process("mounts")
-            .flat_map(|all| all.lines().map(str::to_owned).collect::<Vec<_>>())
-            .filter(|mount| mount.contains(&folder))
-            .collect();
-        mounts.sort();
-        mounts.dedup();
-        mounts
-    }
-
-    fn links(&self) -> Vec<String> {
-        let there = Path::new("/sys/class/net").join(&self.link).exists();
-        there.then(|| self.link.clone()).into_iter().collect()
-    }
-
-    fn cgroups(&self) -> Vec<String> {
-        let prefix = format!("orion-{}-", self.supervisor);
-        let hierarchies = std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten();
-        hierarchies
-            .flat_map(|hierarchy| std::fs::read_dir(hierarchy.path()).into_iter().flatten().flatten())
-            .chain(std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten())
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
-            .map(|entry| entry.path().display().to_string())
-            .collect()
-    }
-}
-
-fn each_process(file: &'static str) -> impl Iterator<Item = String> {
-    std::fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
-        .filter_map(move |entry| std::fs::read(entry.path().join(file)).ok())
-        .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
 }

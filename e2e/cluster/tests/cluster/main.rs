@@ -2,4 +2,5 @@
 
 mod ending;
 mod support;
+mod traces;
 mod workloads;
