@@ -1,0 +1,101 @@
+//! What wraps a service's routes: request context, access log, metrics, panics, time limit, body limit.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::HttpBody;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use contracts::problem;
+use http::{HeaderValue, StatusCode, header};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{BODY_LIMIT, Json};
+use crate::Chassis;
+use crate::context::{REQUEST_ID, RequestContext};
+use crate::health;
+use crate::problem::Problem;
+use crate::telemetry;
+
+pub(crate) fn assemble(chassis: &Chassis, routes: Router, timeout: Option<Duration>) -> Router {
+    let mut routes = routes;
+    // The limit is for the service's own work; the summary has its own.
+    if let Some(timeout) = timeout {
+        routes = routes.layer(from_fn_with_state(timeout, limit_time));
+    }
+    let summary = health::Summary::of(chassis);
+    routes
+        .merge(
+            Router::new()
+                .route(chassis.service().health_path, get(move || async move { summary.answer().await })),
+        )
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(chassis.clone(), observe))
+}
+
+async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(problem::TIMEOUT).into_response(),
+    }
+}
+
+fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let words =
+        cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    Problem::internal(format!("panic: {}", words.unwrap_or("no words"))).into_response()
+}
+
+async fn observe(State(chassis): State<Chassis>, mut request: Request, next: Next) -> Response {
+    let context = Arc::new(RequestContext::from_headers(request.headers()));
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let method = request.method().clone();
+    request.extensions_mut().insert(chassis.clone());
+    context
+        .clone()
+        .scope(async move {
+            let started = Instant::now();
+            let mut response = worded(next.run(request).await, route.is_some());
+            if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
+            let (status, took) = (response.status().as_u16(), started.elapsed());
+            let route = route.as_deref().unwrap_or("_unmatched");
+            telemetry::request(chassis.service().name, &method, route, status, took);
+            if route == chassis.service().health_path {
+                tracing::debug!(%method, route, status, took_ms = took.as_millis() as u64, "request");
+            } else {
+                tracing::info!(%method, route, status, took_ms = took.as_millis() as u64, "request");
+            }
+            response
+        })
+        .await
+}
+
+/// axum's own refusals have no body: they get one.
+fn worded(response: Response, matched: bool) -> Response {
+    let bare = response.headers().get(header::CONTENT_TYPE).is_none()
+        && response.body().size_hint().exact() == Some(0);
+    let kind = match response.status() {
+        StatusCode::NOT_FOUND if bare && !matched => problem::NOT_FOUND,
+        StatusCode::METHOD_NOT_ALLOWED if bare => problem::METHOD_NOT_ALLOWED,
+        _ => return response,
+    };
+    let mut worded = Problem::new(kind).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        worded.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    worded
+}
+
+impl health::Summary {
+    async fn answer(self) -> Response {
+        let (status, summary) = self.get().await;
+        (status, Json(summary)).into_response()
+    }
+}

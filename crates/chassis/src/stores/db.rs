@@ -1,0 +1,101 @@
+//! PostgreSQL: a bounded pool whose connections are tested before use, migrations, and a check that says why.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::Secret;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::Mutex;
+
+use super::redis::secret_free;
+
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+#[derive(Clone)]
+pub struct Db {
+    pool: PgPool,
+    options: PgConnectOptions,
+    /// Of its own, so that a busy pool is not mistaken for a lost database.
+    probe: Arc<Mutex<Option<PgConnection>>>,
+    address: String,
+}
+
+impl Db {
+    /// Connects when first used.
+    pub fn new(url: &Secret, application: &str, connections: u32) -> Result<Self, String> {
+        let options = PgConnectOptions::from_str(url.expose())
+            .map_err(|error| secret_free(&error.to_string(), url))?
+            .application_name(application)
+            .options([
+                ("statement_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "30s"),
+                ("lock_timeout", "5s"),
+            ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(Duration::from_secs(300))
+            .test_before_acquire(true)
+            .connect_lazy_with(options.clone());
+        let address = format!("postgres:{}", options.get_port());
+        Ok(Self { pool, options, probe: Arc::default(), address })
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// `postgres:5432`, as it is called where a start failed.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub async fn check(&self) -> Result<(), String> {
+        let mut held = self.probe.lock().await;
+        // Taken out, so that a check that is cut short leaves no half-used connection behind.
+        if let Some(mut connection) = held.take()
+            && connection.ping().await.is_ok()
+        {
+            *held = Some(connection);
+            return Ok(());
+        }
+        let mut connection = PgConnection::connect_with(&self.options)
+            .await
+            .map_err(|error| explain(&error, &self.options))?;
+        connection.ping().await.map_err(|error| explain(&error, &self.options))?;
+        *held = Some(connection);
+        Ok(())
+    }
+
+    /// Runs what is new; what a newer binary has left is not touched. Replicas wait for each other (advisory lock).
+    pub async fn migrate(&self, mut migrator: Migrator) -> Result<(), String> {
+        migrator.set_ignore_missing(true);
+        // A migration may take its time: only requests are bounded.
+        let options = self.options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        let mut connection =
+            PgConnection::connect_with(&options).await.map_err(|error| explain(&error, &options))?;
+        migrator.run(&mut connection).await.map_err(|error| format!("migration failed: {error}"))?;
+        let _ = connection.close().await;
+        Ok(())
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+        if let Some(connection) = self.probe.lock().await.take() {
+            let _ = connection.close().await;
+        }
+    }
+}
+
+fn explain(error: &sqlx::Error, options: &PgConnectOptions) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => {
+            format!("cannot connect to {}:{}: {error}", options.get_host(), options.get_port())
+        }
+        other => other.to_string(),
+    }
+}

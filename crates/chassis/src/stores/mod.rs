@@ -1,0 +1,12 @@
+//! The stores that a service stands on. Each reconnects by itself and can say why it does not answer.
+
+pub mod bus;
+pub mod db;
+mod reconnect;
+pub mod redis;
+mod time;
+
+pub use bus::Bus;
+pub use db::Db;
+pub use redis::Redis;
+pub use time::Time;
