@@ -60,7 +60,8 @@ fn object(desired: &Map<String, Value>, live: &Map<String, Value>, path: &mut Pa
     desired.iter().find_map(|(key, value)| {
         path.within(key, |path| match live.get(key) {
             Some(live) => subset(value, live, path),
-            None if value.is_null() => None,
+            // The API server leaves out lists that are empty.
+            None if value.is_null() || value.as_array().is_some_and(Vec::is_empty) => None,
             None => path.here(),
         })
     })
