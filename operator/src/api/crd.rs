@@ -19,7 +19,9 @@ pub fn crd() -> CustomResourceDefinition {
 
 /// The definition as YAML, with a line on top that says where it comes from.
 pub fn crd_yaml() -> String {
-    let yaml = serde_saphyr::to_string(&crd()).expect("a definition is YAML");
+    let mut value = serde_json::to_value(crd()).expect("a definition is JSON");
+    whole_numbers(&mut value);
+    let yaml = serde_saphyr::to_string(&value).expect("a definition is YAML");
     format!("# Generated from operator/src/api by `cargo xtask crds`; a test fails when it differs.\n{yaml}")
 }
 
@@ -29,9 +31,27 @@ fn tidy(schema: &mut Value) {
         Value::Object(map) => {
             // An optional field is left out, not null: rules that ask `has()` would take null for a value.
             map.remove("nullable");
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                // Lines end where the source's do; `kubectl explain` breaks them itself.
+                *text = text.replace('\n', " ");
+            }
             map.values_mut().for_each(tidy);
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
+        _ => {}
+    }
+}
+
+/// Bounds are floating-point numbers in the type, and `65535.0` reads badly.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 1e15) {
+                *number = (float as i64).into();
+            }
+        }
         _ => {}
     }
 }

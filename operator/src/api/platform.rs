@@ -20,7 +20,6 @@ use std::time::Duration;
     plural = "orionplatforms",
     singular = "orionplatform",
     shortname = "orion",
-    category = "all",
     namespaced,
     status = "OrionPlatformStatus",
     derive = "PartialEq",

@@ -1,17 +1,18 @@
 //! PostgreSQL 17 with pgvector.
 
-use super::{Defaults, Ids, Kind, OFFICIAL_ID};
-use serde_json::json;
+use super::{Defaults, Ids, Kind, OFFICIAL_ID, shell};
 
 pub(super) const DEFAULTS: Defaults = Defaults { cpu: "100m", memory: "128Mi", memory_limit: "512Mi" };
 
+/// With the same PATH as in the start script.
+const READY: &str = "PATH=/usr/lib/postgresql/17/bin:$PATH; exec pg_isready -q -h 127.0.0.1 -p 5432";
+
 pub(super) fn kind(memory_limit: u64, ids: Ids) -> Kind {
-    let mut files = [
+    let files = [
         ("start.sh", include_str!("postgres.sh").to_owned()),
         ("pg_hba.conf", include_str!("pg_hba.conf").to_owned()),
         ("postgresql.conf", configuration(memory_limit)),
     ];
-    files.sort();
     let mut kind = Kind {
         image: "docker.io/pgvector/pgvector:pg17",
         data: "/var/lib/postgresql/data",
@@ -19,7 +20,7 @@ pub(super) fn kind(memory_limit: u64, ids: Ids) -> Kind {
         env: vec![("PGDATA", "/var/lib/postgresql/data/pgdata".to_owned())],
         scratch: &[("run", "/var/run/postgresql"), ("tmp", "/tmp")],
         files: files.into_iter().collect(),
-        ready: json!({"exec": {"command": ["pg_isready", "-q", "-h", "127.0.0.1", "-p", "5432"]}}),
+        ready: shell(READY),
     };
     if ids.user != OFFICIAL_ID {
         // initdb insists on a name for its user.

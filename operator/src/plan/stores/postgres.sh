@@ -3,6 +3,9 @@
 set -eu
 umask 077
 
+# Debian's own programs come before its wrappers for several versions, which need more than a small image may have.
+PATH=/usr/lib/postgresql/17/bin:$PATH
+
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   # Made beside its place and renamed when whole: a start that is killed meanwhile leaves nothing half done.
   rm -rf "$PGDATA.new"
@@ -13,7 +16,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   # The built-in locale sorts alike whatever C library an image has.
   initdb --pgdata="$PGDATA.new" --username=postgres --pwfile=/run/orion/admin/password \
     --auth-local=trust --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 \
-    --locale-provider=builtin --locale=C.UTF-8 --builtin-locale=C.UTF-8
+    --no-instructions --locale-provider=builtin --locale=C.UTF-8 --builtin-locale=C.UTF-8
   rm -rf "$PGDATA"
   mv "$PGDATA.new" "$PGDATA"
 fi

@@ -1,0 +1,171 @@
+//! Plans as they are: snapshots for people to read in a review, and what must hold of each.
+
+use operator::api::examples::platform;
+use operator::plan::{Inputs, Plan, UnitKind, plan};
+
+pub(crate) const IMAGE: &str = "ghcr.io/orion-platform/operator:0.1.0";
+
+pub(crate) fn planned(spec: &str) -> Plan {
+    let platform = platform("team", "orion", spec);
+    plan(&Inputs { platform: &platform, operator_image: IMAGE, operator_version: "0.1.0" })
+}
+
+/// Only the objects of these units, as they would be applied.
+fn objects(spec: &str, units: &[&str]) -> Vec<serde_json::Value> {
+    let plan = planned(spec);
+    units.iter().flat_map(|name| plan.unit(name).expect("a unit of the catalog").objects.clone()).collect()
+}
+
+#[test]
+fn an_empty_spec_is_a_whole_platform() {
+    insta::assert_yaml_snapshot!(planned("{}"));
+}
+
+#[test]
+fn a_service_with_every_setting_has_them_in_its_deployment() {
+    let spec = r#"
+        version: 0.0.9
+        image: {registry: registry.example.com/acme, pullPolicy: Always, pullSecrets: [{name: registry}]}
+        services:
+          - name: user
+            replicas: 3
+            env: [{name: ORION_LOG, value: debug}]
+            resources: {requests: {memory: 512Mi}, limits: {cpu: "1"}}
+            pod:
+              nodeSelector: {disktype: ssd}
+              tolerations: [{key: spot, operator: Exists, effect: NoSchedule, tolerationSeconds: 60}]
+              topologySpread: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone}]
+              annotations: {example.com/scrape: "true"}
+    "#;
+    insta::assert_yaml_snapshot!(objects(spec, &["user"]));
+}
+
+#[test]
+fn a_managed_store_with_every_setting_has_them_in_its_objects() {
+    let spec = r#"
+        postgres:
+          managed:
+            image: example.com/postgres:17
+            storage: 100Gi
+            storageClass: fast
+            resources: {requests: {cpu: "2", memory: 4Gi}, limits: {cpu: "4", memory: 8Gi}}
+            securityContext: {runAsUser: 26, runAsGroup: 27, fsGroup: 28}
+    "#;
+    insta::assert_yaml_snapshot!(objects(spec, &["postgres"]));
+}
+
+#[test]
+fn external_stores_have_no_objects_and_are_provisioned_with_their_admin_secret() {
+    let spec = r#"
+        postgres: {external: {host: db.example.com, port: 6432, secretRef: {name: db-admin}}}
+        redis: {external: {host: redis.example.com, tls: false, secretRef: {name: redis-admin}}}
+        rabbitmq: {external: {host: mq.example.com, secretRef: {name: mq-admin}}}
+    "#;
+    let plan = planned(spec);
+    for store in ["postgres", "redis", "rabbitmq"] {
+        let unit = plan.unit(store).expect("a store");
+        assert!(unit.enabled && unit.objects.is_empty() && unit.secrets.is_empty(), "{store}: {unit:?}");
+    }
+    insta::assert_yaml_snapshot!(plan.unit("provision"));
+}
+
+#[test]
+fn stores_that_others_provision_need_no_job_and_give_their_urls() {
+    let spec = r#"
+        postgres: {external: {provisioning: None, secretRef: {name: databases}}}
+        redis: {external: {provisioning: None, secretRef: {name: caches}}}
+        rabbitmq: {external: {provisioning: None, secretRef: {name: brokers}}}
+    "#;
+    let plan = planned(spec);
+    let provision = plan.unit("provision").expect("always in the plan");
+    assert!(!provision.enabled && provision.objects.is_empty(), "{provision:?}");
+    assert!(plan.units.iter().all(|u| u.needs.iter().all(|n| n.on != "provision")));
+    insta::assert_yaml_snapshot!(plan.unit("auth").map(|u| &u.secrets));
+}
+
+#[test]
+fn the_gateway_is_exposed_by_a_service_of_its_own_without_the_management_port() {
+    let node_port = objects("{exposure: {nodePort: {port: 30080}}}", &["gateway"]);
+    let balancer = "{exposure: {loadBalancer: {class: example.com/lb, annotations: {example.com/a: b}}}}";
+    let balancer = objects(balancer, &["gateway"]);
+    let external = |objects: Vec<serde_json::Value>| {
+        objects.into_iter().find(|o| o["metadata"]["name"] == "orion-gateway-external").expect("a Service")
+    };
+    insta::assert_yaml_snapshot!([external(node_port), external(balancer)]);
+    for spec in ["{}", "{exposure: {none: {}}}"] {
+        assert!(objects(spec, &["gateway"]).iter().all(|o| o["spec"]["type"] != "NodePort"));
+    }
+}
+
+#[test]
+fn a_disabled_service_has_nothing_and_is_not_waited_for() {
+    let plan = planned("{services: [{name: gateway, enabled: false}, {name: user, enabled: false}]}");
+    for name in ["gateway", "user"] {
+        let unit = plan.unit(name).expect("still in the plan, to be removed");
+        assert!(!unit.enabled && unit.objects.is_empty() && unit.secrets.is_empty(), "{unit:?}");
+    }
+    let document = document(&plan);
+    assert!(document.contains("auth_db") && !document.contains("user_db"), "{document}");
+}
+
+#[test]
+fn units_come_by_tier_and_each_service_after_its_needs_and_provisioning() {
+    let plan = planned("{}");
+    let names: Vec<&str> = plan.units.iter().map(|u| u.name.as_str()).collect();
+    assert_eq!(names, ["postgres", "rabbitmq", "redis", "provision", "auth", "user", "gateway"]);
+    let place = |name: &str| names.iter().position(|n| *n == name).expect("a unit");
+    for unit in &plan.units {
+        assert!(unit.needs.iter().all(|need| place(&need.on) < place(&unit.name)), "{unit:?}");
+        let provisioned = unit.needs.iter().any(|need| need.on == "provision" && need.hard);
+        assert_eq!(provisioned, unit.kind == UnitKind::Service, "{}", unit.name);
+    }
+}
+
+/// Pods must not roll because something else has changed: their hash is their own.
+#[test]
+fn a_change_of_one_unit_leaves_the_objects_of_the_others_alone() {
+    let before = planned("{}");
+    let after = planned(
+        "{services: [{name: user, env: [{name: ORION_LOG, value: debug}]}], exposure: {nodePort: {}}}",
+    );
+    for unit in before.units.iter().filter(|u| !["user", "gateway"].contains(&u.name.as_str())) {
+        assert_eq!(Some(unit), after.unit(&unit.name));
+    }
+    assert_ne!(before.unit("user"), after.unit("user"));
+}
+
+#[test]
+fn the_provision_job_is_named_by_what_it_does() {
+    let job = |spec: &str| {
+        let job = objects(spec, &["provision"]).into_iter().find(|o| o["kind"] == "Job").expect("a Job");
+        job["metadata"]["name"].as_str().expect("a name").to_owned()
+    };
+    assert_eq!(job("{}"), job("{services: [{name: auth, replicas: 2}]}"));
+    assert_ne!(job("{}"), job("{services: [{name: gateway, enabled: false}]}"));
+    let late = |late| operator::plan::provision::job_name("orion", "0123abcd", late);
+    assert_eq!(late(""), "orion-provision-0123abcd");
+    assert_ne!(late("one password"), late("another"));
+}
+
+/// A plan can be stored, and read again by a later operator.
+#[test]
+fn a_plan_survives_being_written_down() {
+    let plan = planned("{}");
+    let text = serde_json::to_string(&plan).expect("JSON");
+    assert_eq!(serde_json::from_str::<Plan>(&text).expect("its own JSON"), plan);
+}
+
+#[test]
+fn no_plan_holds_a_value_that_is_made() {
+    use operator::plan::SecretKey;
+    let plan = planned("{}");
+    let made = plan.units.iter().flat_map(|u| &u.secrets).flat_map(|s| &s.keys);
+    assert!(made.clone().any(|(_, key)| *key == SecretKey::Key256));
+    assert!(plan.units.iter().flat_map(|u| &u.objects).all(|o| o["kind"] != "Secret"));
+}
+
+fn document(plan: &Plan) -> String {
+    let provision = plan.unit("provision").expect("a unit");
+    let config = provision.objects.iter().find(|o| o["kind"] == "ConfigMap").expect("a ConfigMap");
+    config["data"]["provision.json"].as_str().expect("a file").to_owned()
+}

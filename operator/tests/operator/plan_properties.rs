@@ -1,0 +1,283 @@
+//! What holds of every plan, whatever the spec: it is made without panic, its names fit, its pods are restricted.
+
+use operator::api::examples::{BAD, GOOD, platform};
+use operator::api::{OrionPlatform, Toleration, TolerationOperator};
+use operator::plan::{CONFIG_HASH, Inputs, Plan, SecretKey, is_reserved, plan};
+use proptest::prelude::*;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+const IMAGE: &str = super::plan::IMAGE;
+
+fn planned(platform: &OrionPlatform) -> Plan {
+    plan(&Inputs { platform, operator_image: IMAGE, operator_version: "0.1.0" })
+}
+
+#[test]
+fn every_example_is_planned_soundly() {
+    for example in GOOD {
+        check(&platform("default", "orion", example.spec));
+    }
+}
+
+/// A plan must not fail on what an older schema has let through.
+#[test]
+fn even_what_the_schema_refuses_is_planned_without_panic() {
+    for example in BAD {
+        let manifest = operator::api::examples::manifest("default", "orion", example.spec);
+        if let Ok(platform) = serde_json::from_value::<OrionPlatform>(manifest) {
+            planned(&platform);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_valid_spec_is_planned_soundly(platform in any_platform()) {
+        check(&platform);
+    }
+}
+
+fn check(platform: &OrionPlatform) {
+    let plan = planned(platform);
+    assert_eq!(plan, planned(platform), "the same spec, the same plan");
+    let name = platform.metadata.name.as_deref().expect("a name");
+    let mut seen = BTreeSet::new();
+    let secrets: BTreeSet<&str> =
+        plan.units.iter().flat_map(|u| &u.secrets).map(|secret| secret.name.as_str()).collect();
+    for unit in &plan.units {
+        for object in &unit.objects {
+            let metadata = &object["metadata"];
+            fits(metadata["name"].as_str().expect("a name"), name);
+            let id = format!("{}/{}", object["kind"], metadata["name"]);
+            assert!(seen.insert(id.clone()), "{id} is planned twice");
+            labelled(&metadata["labels"], &unit.name, name);
+            if object["spec"]["template"].is_object() {
+                workload(object, &unit.name, name);
+            }
+        }
+        for secret in &unit.secrets {
+            assert!(secret.name.len() <= 253 && secret.name.starts_with(name), "{}", secret.name);
+            labelled(&serde_json::to_value(&secret.labels).expect("JSON"), &secret.unit, name);
+            templates_are_closed(&secret.keys);
+        }
+    }
+    mounts_exist(&plan, &secrets, platform);
+}
+
+fn fits(name: &str, platform: &str) {
+    let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    assert!(name.len() <= 63 && name.chars().all(valid) && !name.ends_with('-'), "{name}");
+    assert!(name.starts_with(platform), "{name} does not say whose it is");
+}
+
+fn labelled(labels: &Value, unit: &str, platform: &str) {
+    assert_eq!(labels["app.kubernetes.io/name"], unit);
+    assert_eq!(labels["app.kubernetes.io/instance"], platform);
+    assert_eq!(labels["app.kubernetes.io/managed-by"], "orion-operator");
+    for (key, value) in labels.as_object().expect("labels") {
+        let value = value.as_str().expect("labels are text");
+        assert!(value.len() <= 63 && !value.is_empty(), "{key}={value}");
+    }
+}
+
+/// Meets the restricted Pod Security level, and selects its own pods only.
+fn workload(object: &Value, unit: &str, platform: &str) {
+    let template = &object["spec"]["template"];
+    labelled(&template["metadata"]["labels"], unit, platform);
+    assert!(template["metadata"]["annotations"][CONFIG_HASH].is_string(), "{unit} has no hash");
+    if object["kind"] != "Job" {
+        for (key, value) in object["spec"]["selector"]["matchLabels"].as_object().expect("a selector") {
+            assert_eq!(&template["metadata"]["labels"][key], value);
+        }
+    }
+    let pod = &template["spec"];
+    let context = &pod["securityContext"];
+    assert_eq!(context["runAsNonRoot"], true);
+    assert!(context["runAsUser"].as_i64().is_some_and(|id| id > 0), "{unit}");
+    assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault");
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["enableServiceLinks"], false);
+    for forbidden in ["hostNetwork", "hostPID", "hostIPC"] {
+        assert!(pod.get(forbidden).is_none(), "{unit} has {forbidden}");
+    }
+    for volume in pod["volumes"].as_array().expect("volumes") {
+        let kinds = ["configMap", "secret", "projected", "emptyDir", "persistentVolumeClaim"];
+        assert!(kinds.iter().any(|kind| volume.get(kind).is_some()), "{unit}: {volume}");
+    }
+    for container in pod["containers"].as_array().expect("containers") {
+        let context = &container["securityContext"];
+        assert_eq!(context["allowPrivilegeEscalation"], false);
+        assert_eq!(context["readOnlyRootFilesystem"], true);
+        assert_eq!(context["capabilities"]["drop"], serde_json::json!(["ALL"]));
+        resources_are_consistent(&container["resources"]);
+        variables_are_unique(container);
+    }
+}
+
+fn resources_are_consistent(resources: &Value) {
+    for kind in ["cpu", "memory"] {
+        let amount = |part: &str| {
+            let text = resources[part][kind].as_str()?;
+            Some(operator::plan::quantity::milli(text).expect("a quantity"))
+        };
+        let request = amount("requests").expect("every container requests something");
+        assert!(amount("limits").is_none_or(|limit| request <= limit), "{resources}");
+    }
+    assert!(resources["limits"]["memory"].is_string(), "no memory limit: {resources}");
+}
+
+fn variables_are_unique(container: &Value) {
+    let empty = Vec::new();
+    let all = container["env"].as_array().unwrap_or(&empty);
+    let names: BTreeSet<&str> = all.iter().filter_map(|v| v["name"].as_str()).collect();
+    assert_eq!(names.len(), all.len(), "{container}");
+}
+
+fn templates_are_closed(keys: &[(String, SecretKey)]) {
+    for (name, key) in keys {
+        let SecretKey::Template(text) = key else { continue };
+        for reference in text.split("${").skip(1) {
+            let (inside, _) =
+                reference.split_once('}').unwrap_or_else(|| panic!("{name} is not closed: {text}"));
+            let own = inside.contains(':') || keys.iter().any(|(other, _)| other == inside);
+            assert!(own, "{name} refers to {inside}, which is not there");
+        }
+    }
+}
+
+/// What a pod mounts is planned, made by the controller (the callers' keys), or somebody else's (an external store's).
+fn mounts_exist(plan: &Plan, secrets: &BTreeSet<&str>, platform: &OrionPlatform) {
+    let objects = || plan.units.iter().flat_map(|u| &u.objects);
+    let planned =
+        |kind: &str, name: &Value| objects().any(|o| o["kind"] == kind && o["metadata"]["name"] == *name);
+    let spec = serde_json::to_string(&platform.spec).expect("JSON");
+    for volume in objects().filter_map(|o| o["spec"]["template"]["spec"]["volumes"].as_array()).flatten() {
+        if let Some(name) = volume["secret"]["secretName"].as_str() {
+            assert!(secrets.contains(name) || spec.contains(&format!("{name:?}")), "{name} is nobody's");
+        }
+        let config = &volume["configMap"]["name"];
+        let late = config.as_str().is_some_and(|name| name.ends_with("-caller-keys"));
+        assert!(config.is_null() || late || planned("ConfigMap", config), "{config} is nobody's");
+        let claim = &volume["persistentVolumeClaim"]["claimName"];
+        assert!(claim.is_null() || planned("PersistentVolumeClaim", claim), "{claim} is nobody's");
+    }
+}
+
+#[test]
+fn the_operators_variables_are_reserved() {
+    let plan = planned(&platform("default", "orion", "{}"));
+    let services = plan.units.iter().flat_map(|u| &u.objects).filter(|o| o["kind"] == "Deployment");
+    for deployment in services {
+        for variable in
+            deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array().expect("env")
+        {
+            let name = variable["name"].as_str().expect("a name");
+            assert!(is_reserved(name), "{name} could be set in the spec as well");
+        }
+    }
+}
+
+fn any_platform() -> impl Strategy<Value = OrionPlatform> {
+    let name = "[a-z]([-a-z0-9]{0,38}[a-z0-9])?";
+    let services = proptest::sample::subsequence(vec!["auth", "user", "gateway"], 0..=3)
+        .prop_flat_map(|names| names.into_iter().map(any_service).collect::<Vec<_>>());
+    (name, any_store(), any_store(), any_store(), services, any_exposure(), any::<bool>()).prop_map(
+        |(name, postgres, redis, rabbitmq, services, exposure, delete)| {
+            let mut spec = serde_json::json!({
+                "services": services,
+                "deletionPolicy": if delete { "Delete" } else { "RetainData" },
+            });
+            let parts =
+                [("postgres", postgres), ("redis", redis), ("rabbitmq", rabbitmq), ("exposure", exposure)];
+            for (field, value) in parts.into_iter().filter(|(_, value)| !value.is_null()) {
+                spec[field] = value;
+            }
+            let spec = serde_json::from_value(spec).expect("a spec");
+            let mut platform = OrionPlatform::new(&name, spec);
+            platform.metadata.namespace = Some("default".to_owned());
+            platform
+        },
+    )
+}
+
+fn any_quantity() -> impl Strategy<Value = String> + Clone {
+    (1u32..5000, proptest::sample::select(vec!["Mi", "M", "Gi", "G"]))
+        .prop_map(|(n, unit)| format!("{n}{unit}"))
+}
+
+fn any_resources() -> impl Strategy<Value = Value> {
+    let part = proptest::option::of(any_quantity());
+    let cpu = proptest::option::of((1u32..8000).prop_map(|n| format!("{n}m")));
+    (part.clone(), part, cpu.clone(), cpu).prop_map(|(request, limit, cpu, cpu_limit)| {
+        let sorted = |a: Option<String>, b: Option<String>| match (a, b) {
+            // The schema refuses a request above its limit.
+            (Some(a), Some(b)) if milli(&a) > milli(&b) => (Some(b), Some(a)),
+            other => other,
+        };
+        let (request, limit) = sorted(request, limit);
+        let (cpu, cpu_limit) = sorted(cpu, cpu_limit);
+        let list = |cpu: Option<String>, memory: Option<String>| {
+            let all = [("cpu", cpu), ("memory", memory)];
+            let all: BTreeMap<_, _> = all.into_iter().filter_map(|(k, v)| Some((k, v?))).collect();
+            all
+        };
+        serde_json::json!({"requests": list(cpu, request), "limits": list(cpu_limit, limit)})
+    })
+}
+
+fn milli(text: &str) -> Option<u128> {
+    operator::plan::quantity::milli(text)
+}
+
+fn any_store() -> impl Strategy<Value = Value> {
+    let managed = (any_quantity(), any_resources(), 1i64..70000).prop_map(|(storage, resources, id)| {
+        let ids = serde_json::json!({"runAsUser": id});
+        serde_json::json!({"managed": {"storage": storage, "resources": resources, "securityContext": ids}})
+    });
+    let external =
+        ("[a-z]{1,20}", any::<bool>(), proptest::option::of(1i32..=65535)).prop_map(|(host, tls, port)| {
+            match port {
+                Some(port) => serde_json::json!({"external": {
+                    "host": host, "tls": tls, "port": port, "secretRef": {"name": "elsewhere"},
+                }}),
+                None => {
+                    serde_json::json!({"external": {"provisioning": "None", "secretRef": {"name": "given"}}})
+                }
+            }
+        });
+    prop_oneof![Just(Value::Null), managed, external]
+}
+
+fn any_exposure() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        Just(serde_json::json!({"none": {}})),
+        proptest::option::of(1i32..=65535).prop_map(|port| serde_json::json!({"nodePort": {"port": port}})),
+        proptest::option::of(1i32..=65535)
+            .prop_map(|port| serde_json::json!({"loadBalancer": {"port": port}})),
+    ]
+}
+
+fn any_service(name: &'static str) -> impl Strategy<Value = Value> {
+    let tolerations = proptest::collection::vec("[a-z]{1,10}", 0..3);
+    let env = proptest::collection::btree_map("[A-Z_][A-Z0-9_]{0,20}", ".{0,30}", 0..4);
+    (any::<bool>(), 0i32..=50, any_resources(), env, tolerations).prop_map(
+        move |(enabled, replicas, resources, env, keys)| {
+            let env: Vec<Value> =
+                env.iter().map(|(name, value)| serde_json::json!({"name": name, "value": value})).collect();
+            let toleration = |key: &String| Toleration {
+                key: Some(key.clone()),
+                operator: Some(TolerationOperator::Exists),
+                ..Toleration::default()
+            };
+            let tolerations: Vec<Toleration> = keys.iter().map(toleration).collect();
+            serde_json::json!({
+                "name": name, "enabled": enabled, "replicas": replicas, "resources": resources, "env": env,
+                "pod": {"tolerations": tolerations},
+            })
+        },
+    )
+}

@@ -1,0 +1,7 @@
+//! Provisioning against real stores: each service can do its own, and nothing else.
+
+mod failures;
+mod postgres;
+mod rabbitmq;
+mod redis;
+mod support;

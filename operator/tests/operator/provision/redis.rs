@@ -1,0 +1,117 @@
+//! Redis: a user reaches its own keys and channels, and no others.
+
+use fred::prelude::*;
+use fred::types::config::ServerConfig;
+use fred::types::{ClusterHash, CustomCommand};
+use operator::provision::config::{Document, RedisAccount};
+
+use super::support::{Place, run};
+
+fn account(place: &Place) -> RedisAccount {
+    RedisAccount {
+        user: place.name("auth"),
+        password_file: place.file("auth-password", "secret"),
+        read: vec![format!("revoked-{}:*", place.id)],
+        write: vec![format!("auth-{}:*", place.id)],
+        channels: vec![format!("auth-{}:*", place.id)],
+    }
+}
+
+async fn enter(place: &Place, user: &str, password: &str) -> Result<Client, Error> {
+    let address = &place.stores.redis;
+    let config = Config {
+        server: ServerConfig::new_centralized(&address.host, address.port),
+        username: Some(user.to_owned()),
+        password: Some(password.to_owned()),
+        ..Config::default()
+    };
+    let client = Builder::from_config(config).build()?;
+    client.init().await?;
+    Ok(client)
+}
+
+/// One command, its words separated by spaces.
+async fn ask(client: &Client, command: &str) -> Result<Value, Error> {
+    let mut words = command.split(' ').map(str::to_owned);
+    let name = words.next().unwrap_or_default();
+    let arguments: Vec<String> = words.collect();
+    client.custom(CustomCommand::new(name, ClusterHash::FirstKey, false), arguments).await
+}
+
+#[tokio::test]
+async fn a_user_reaches_its_own_keys_and_channels_and_no_others() {
+    let place = Place::new();
+    let mut work = place.redis();
+    work.accounts = vec![account(&place)];
+    let user = work.accounts[0].user.clone();
+    run(&Document { redis: Some(work), ..Document::default() }).await.unwrap();
+
+    let id = &place.id;
+    let own = enter(&place, &user, "secret").await.unwrap();
+    let allowed = [
+        "PING".to_owned(),
+        format!("SET auth-{id}:a 1 EX 60"),
+        format!("MGET auth-{id}:a revoked-{id}:epoch"),
+        format!("EVAL return(redis.call('get',KEYS[1])) 1 auth-{id}:a"),
+        format!("HSET auth-{id}:h field value"),
+        format!("ZADD auth-{id}:z 1 member"),
+        format!("PUBLISH auth-{id}:news hello"),
+    ];
+    for command in &allowed {
+        ask(&own, command).await.unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+    let refused = [
+        format!("SET revoked-{id}:epoch 1"),
+        format!("GET user-{id}:a"),
+        format!("EVAL return(redis.call('get','user-{id}:a')) 0"),
+        format!("MGET auth-{id}:a user-{id}:a"),
+        format!("PUBLISH user-{id}:news hello"),
+        "KEYS *".to_owned(),
+        "SCAN 0".to_owned(),
+        "FLUSHALL".to_owned(),
+        "CONFIG GET *".to_owned(),
+        "ACL LIST".to_owned(),
+        "FUNCTION LIST".to_owned(),
+        "SCRIPT FLUSH".to_owned(),
+        "CLIENT LIST".to_owned(),
+        "SHUTDOWN".to_owned(),
+    ];
+    for command in &refused {
+        let error = ask(&own, command).await.expect_err(command).to_string();
+        assert!(error.contains("NOPERM") || error.contains("No permissions"), "{command}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_run_takes_up_a_new_password_and_keeps_the_keys() {
+    let place = Place::new();
+    let mut work = place.redis();
+    work.accounts = vec![account(&place)];
+    let user = work.accounts[0].user.clone();
+    let document = Document { redis: Some(work), ..Document::default() };
+    run(&document).await.unwrap();
+    let before = enter(&place, &user, "secret").await.unwrap();
+    ask(&before, &format!("SET auth-{}:a kept", place.id)).await.unwrap();
+
+    place.file("auth-password", "new");
+    run(&document).await.unwrap();
+
+    enter(&place, &user, "secret").await.unwrap_err();
+    let after = enter(&place, &user, "new").await.unwrap();
+    let kept: String = after.get(format!("auth-{}:a", place.id)).await.unwrap();
+    assert_eq!(kept, "kept");
+}
+
+#[tokio::test]
+async fn the_users_are_in_the_servers_file() {
+    let place = Place::new();
+    let mut work = place.redis();
+    work.accounts = vec![account(&place)];
+    let user = work.accounts[0].user.clone();
+    run(&Document { redis: Some(work), ..Document::default() }).await.unwrap();
+    let admin = &place.stores.redis;
+    let admin = enter(&place, &admin.username, &admin.password).await.unwrap();
+    // Forgets what is not in the file.
+    ask(&admin, "ACL LOAD").await.unwrap();
+    enter(&place, &user, "secret").await.unwrap();
+}
