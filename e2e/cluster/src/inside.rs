@@ -113,7 +113,7 @@ async fn run(state: StateDir, supervisor: u32) -> Result<()> {
     if inside.launch.nodes > 0 {
         progress(started, &format!("{} nodes Ready", inside.launch.nodes));
     }
-    tokio::spawn(volumes::provide(inside.client.clone(), inside.state.clone()));
+    tokio::task::spawn_local(volumes::provide(inside.client.clone(), inside.state.clone()));
     let socket = control::listen(&inside.state)?;
     Report::Ready.send();
     control::serve(inside, socket).await

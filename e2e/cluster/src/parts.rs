@@ -1,6 +1,10 @@
 //! The programs a Kubernetes is made of, built from pinned Go modules. Each part has a folder with its own go.mod and
 //! go.sum (their dependencies disagree with one another) and is kept by content: the same pins, flags and compiler give
 //! the same folder, so a second build is a look at the disk.
+//!
+//! To move a part to another version, run `go get -tool <import path>@<version>` in its folder. For Kubernetes, set the
+//! version in `require` and in every `replace` (its own modules have no other version there), then `go get` each
+//! program, and change the version that is linked in below.
 
 mod build;
 

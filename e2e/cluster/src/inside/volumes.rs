@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::StreamExt;
@@ -28,18 +29,36 @@ pub(crate) async fn provide(client: Client, state: StateDir) {
     let mut claims = pin!(watcher(claims, watcher::Config::default()).default_backoff().applied_objects());
     let mut volumes = pin!(watcher(volumes, watcher::Config::default()).default_backoff().applied_objects());
     loop {
+        // An error of a watch is followed by a new one, after a pause; what it missed comes again.
         let done = tokio::select! {
-            Some(Ok(claim)) = claims.next() => match wanted(&claim) {
-                true => create(&client, &state, &claim).await,
-                false => grow(&client, &claim).await,
+            Some(claim) = claims.next() => match claim {
+                Ok(claim) => again(async || look_at_claim(&client, &state, &claim).await).await,
+                Err(error) => Err(error.into()),
             },
-            Some(Ok(volume)) = volumes.next() => remove_released(&client, &state, &volume).await,
-            else => continue,
+            Some(volume) = volumes.next() => match volume {
+                Ok(volume) => again(async || remove_released(&client, &state, &volume).await).await,
+                Err(error) => Err(error.into()),
+            },
         };
         if let Err(error) = done {
             eprintln!("volumes: {error:#}");
         }
     }
+}
+
+/// Tries a few times: nothing would bring the same object here once more.
+async fn again(work: impl AsyncFn() -> Result<()>) -> Result<()> {
+    for _ in 0..5 {
+        if work().await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    work().await
+}
+
+async fn look_at_claim(client: &Client, state: &StateDir, claim: &PersistentVolumeClaim) -> Result<()> {
+    if wanted(claim) { create(client, state, claim).await } else { grow(client, claim).await }
 }
 
 /// Ours, unbound, and placed.
