@@ -70,3 +70,10 @@ pub struct Credential {
     pub username: String,
     pub roles: Vec<String>,
 }
+
+/// The answer to a logout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogoutResponse {
+    /// How many sessions were open and have been ended.
+    pub sessions_ended: u64,
+}
