@@ -26,9 +26,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* The namespaces that are watched, separated by commas; nothing for all of them. */}}
-{{- define "orion-operator.namespaces" -}}
-{{- if not .Values.watch.allNamespaces -}}
-{{- default (list .Release.Namespace) .Values.watch.namespaces | join "," -}}
-{{- end -}}
+{{/* The one namespace that is watched, unless all are. */}}
+{{- define "orion-operator.namespace" -}}
+{{- default .Release.Namespace .Values.watch.namespace -}}
 {{- end -}}
