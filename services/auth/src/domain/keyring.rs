@@ -7,6 +7,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::EncodingKey;
+use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +18,7 @@ pub struct Keyring {
     pub signer: EncodingKey,
     /// Every key that can verify: also the one that will sign next and those that signed last.
     pub jwks: Value,
+    pub published: JwkSet,
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -41,10 +43,12 @@ impl Keyring {
             }
         })?;
         let published: Vec<Value> = keys.iter().map(|k| public_jwk(&k.kid, &k.public_key)).collect();
+        let jwks = json!({ "keys": published });
         Ok(Self {
             kid: active.kid.clone(),
             signer: EncodingKey::from_ed_der(&private),
-            jwks: json!({ "keys": published }),
+            published: serde_json::from_value(jwks.clone()).expect("made by `public_jwk`"),
+            jwks,
         })
     }
 }

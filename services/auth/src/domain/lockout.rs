@@ -33,7 +33,9 @@ impl Counter {
 impl Policy {
     pub fn after_failure(&self, before: Option<Counter>, now: Timestamp) -> Counter {
         let failures = match before {
-            Some(c) if now.duration_since(c.last_failure_at) < self.forget_after => c.failures.saturating_add(1),
+            Some(c) if now.duration_since(c.last_failure_at) < self.forget_after => {
+                c.failures.saturating_add(1)
+            }
             _ => 1,
         };
         Counter { failures, last_failure_at: now, locked_until: self.lock(failures).map(|d| now + d) }

@@ -3,6 +3,7 @@
 pub mod email;
 pub mod keyring;
 pub mod lockout;
+pub mod origin;
 pub mod passwords;
 pub mod refresh;
 pub mod rotation;

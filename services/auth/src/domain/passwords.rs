@@ -130,7 +130,8 @@ mod tests {
     fn a_cheaper_hash_is_accepted_and_replaced() {
         let params = Params::new(8, 1, 1, None).unwrap();
         let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password(b"secret").unwrap();
-        let Outcome::Matches { better: Some(better) } = verify("secret", Some(&old.to_string()), &hash("dummy"))
+        let Outcome::Matches { better: Some(better) } =
+            verify("secret", Some(&old.to_string()), &hash("dummy"))
         else {
             panic!("accepted, with a better hash");
         };
@@ -150,6 +151,9 @@ mod tests {
 
     /// Whether the future is still waiting after one poll.
     async fn still_waits<F: Future + Unpin>(future: &mut F) -> bool {
-        std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())).await
+        std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())
+        })
+        .await
     }
 }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 /// Told apart from access tokens at a glance, and found by secret scanners.
 const PREFIX: &str = "ort_";
-const PURPOSE: &str = "orion refresh token successor v1";
+/// What the key for successors is derived for.
+pub const PURPOSE: &str = "orion refresh token successor v1";
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken(String);
@@ -33,7 +34,6 @@ impl RefreshToken {
 
     pub fn successor(&self, key: &hmac::Key, id: Uuid) -> Self {
         let mut context = hmac::Context::with_key(key);
-        context.update(PURPOSE.as_bytes());
         context.update(id.as_bytes());
         context.update(self.0.as_bytes());
         Self::of(context.sign().as_ref())
@@ -90,7 +90,9 @@ pub fn judge(token: &Presented, now: Timestamp, grace: SignedDuration) -> Verdic
         return Verdict::Expired;
     }
     match token.status {
-        Status::Rotated { at } if token.successor_unused && now.duration_since(at) <= grace => Verdict::SameSuccessor,
+        Status::Rotated { at } if token.successor_unused && now.duration_since(at) <= grace => {
+            Verdict::SameSuccessor
+        }
         Status::Rotated { .. } => Verdict::Reused,
         _ => Verdict::Rotate,
     }

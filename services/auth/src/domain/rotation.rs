@@ -50,7 +50,10 @@ pub fn next_step(keys: &[KeyFacts], now: Timestamp, schedule: &Schedule) -> Opti
     let signed_for = now.duration_since(active.activated_at.unwrap_or(active.created_at));
     match pending {
         None if signed_for >= schedule.lifetime - schedule.publish_ahead => return Some(Step::CreatePending),
-        Some(p) if signed_for >= schedule.lifetime && now.duration_since(p.created_at) >= schedule.publish_ahead => {
+        Some(p)
+            if signed_for >= schedule.lifetime
+                && now.duration_since(p.created_at) >= schedule.publish_ahead =>
+        {
             return Some(Step::Promote(p.kid.clone()));
         }
         _ => {}

@@ -1,6 +1,7 @@
 //! The log of logins, good and bad.
 
-use super::{At, Origin};
+use crate::domain::origin::Origin;
+use chassis::stores::Time;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -40,9 +41,9 @@ pub async fn insert(
     .bind(user_id)
     .bind(email)
     .bind(outcome.name())
-    .bind(origin.ip.as_deref())
+    .bind(origin.ip())
     .bind(origin.user_agent.as_deref())
-    .bind(At(now))
+    .bind(Time(now))
     .execute(db)
     .await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! Revoked access tokens, the durable list that Redis is filled from.
 
-use super::At;
+use chassis::stores::Time;
 use jiff::Timestamp;
 use sqlx::{FromRow, PgConnection};
 
@@ -9,8 +9,8 @@ pub struct Entry {
     /// `jti`, `sid` or `sub`.
     pub kind: String,
     pub subject: String,
-    pub revoked_through: At,
-    pub expires_at: At,
+    pub revoked_through: Time,
+    pub expires_at: Time,
 }
 
 /// Adds an entry; one that is there already only grows.
@@ -28,21 +28,26 @@ pub async fn insert(db: &mut PgConnection, entry: &Entry, reason: &str, now: Tim
     .bind(entry.revoked_through)
     .bind(entry.expires_at)
     .bind(reason)
-    .bind(At(now))
+    .bind(Time(now))
     .execute(db)
     .await?;
     Ok(())
 }
 
 /// Entries that still matter, a page at a time.
-pub async fn page(db: &mut PgConnection, after: (&str, &str), limit: i64, now: Timestamp) -> sqlx::Result<Vec<Entry>> {
+pub async fn page(
+    db: &mut PgConnection,
+    after: (&str, &str),
+    limit: i64,
+    now: Timestamp,
+) -> sqlx::Result<Vec<Entry>> {
     sqlx::query_as(
         "SELECT kind, subject, revoked_through, expires_at FROM session_blacklist
          WHERE (kind, subject) > ($1, $2) AND expires_at > $3 ORDER BY kind, subject LIMIT $4",
     )
     .bind(after.0)
     .bind(after.1)
-    .bind(At(now))
+    .bind(Time(now))
     .bind(limit)
     .fetch_all(db)
     .await
@@ -53,7 +58,7 @@ pub async fn unpublished(db: &mut PgConnection, limit: i64, now: Timestamp) -> s
         "SELECT kind, subject, revoked_through, expires_at FROM session_blacklist
          WHERE published_at IS NULL AND expires_at > $1 ORDER BY created_at LIMIT $2",
     )
-    .bind(At(now))
+    .bind(Time(now))
     .bind(limit)
     .fetch_all(db)
     .await
@@ -69,7 +74,7 @@ pub async fn mark_published(db: &mut PgConnection, entries: &[Entry], now: Times
         .bind(&entry.kind)
         .bind(&entry.subject)
         .bind(entry.revoked_through)
-        .bind(At(now))
+        .bind(Time(now))
         .execute(&mut *db)
         .await?;
     }
@@ -93,8 +98,8 @@ pub async fn is_revoked(
     .bind(jti)
     .bind(sid)
     .bind(sub)
-    .bind(At(issued_at))
-    .bind(At(now))
+    .bind(Time(issued_at))
+    .bind(Time(now))
     .fetch_one(db)
     .await
 }

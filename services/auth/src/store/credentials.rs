@@ -1,6 +1,7 @@
 //! The rows people sign in with.
 
-use super::At;
+use chassis::stores::Time;
+use contracts::auth::UserSummary;
 use jiff::Timestamp;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
@@ -16,12 +17,21 @@ pub struct Credential {
     pub status: String,
     pub roles: Json<Vec<String>>,
     pub version: i64,
-    pub created_at: At,
+    pub created_at: Time,
 }
 
 impl Credential {
     pub fn is_active(&self) -> bool {
         self.status == "active"
+    }
+
+    pub fn summary(&self) -> UserSummary {
+        UserSummary {
+            id: self.user_id,
+            email: self.email.clone(),
+            username: self.username.clone(),
+            roles: self.roles.0.clone(),
+        }
     }
 }
 
@@ -68,20 +78,33 @@ pub async fn insert(db: &mut PgConnection, new: &NewCredential<'_>, now: Timesta
     .bind(new.username)
     .bind(new.password_hash)
     .bind(Json(new.roles))
-    .bind(At(now))
+    .bind(Time(now))
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-pub async fn delete(db: &mut PgConnection, user_id: Uuid) -> sqlx::Result<bool> {
-    let done = sqlx::query("DELETE FROM credentials WHERE user_id = $1").bind(user_id).execute(db).await?;
-    Ok(done.rows_affected() == 1)
+/// Keeps everybody from signing in until the transaction ends; refreshing goes on, it holds its session.
+pub async fn hold(db: &mut PgConnection, user_id: Uuid) -> sqlx::Result<bool> {
+    let held = sqlx::query("SELECT 1 FROM credentials WHERE user_id = $1 FOR NO KEY UPDATE")
+        .bind(user_id)
+        .fetch_optional(db)
+        .await?;
+    Ok(held.is_some())
+}
+
+pub async fn delete(db: &mut PgConnection, user_id: Uuid) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM credentials WHERE user_id = $1").bind(user_id).execute(db).await?;
+    Ok(())
 }
 
 /// Marks a login, unless the credential changed since its password was verified. Holds the row until the commit, so
 /// that nobody is suspended or changes a password between the check and the session.
-pub async fn mark_login(db: &mut PgConnection, seen: &Credential, now: Timestamp) -> sqlx::Result<Option<i64>> {
+pub async fn mark_login(
+    db: &mut PgConnection,
+    seen: &Credential,
+    now: Timestamp,
+) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar(
         "UPDATE credentials SET last_login_at = $4, event_sequence = event_sequence + 1
          WHERE user_id = $1 AND version = $2 AND password_hash = $3 AND status = 'active'
@@ -90,7 +113,7 @@ pub async fn mark_login(db: &mut PgConnection, seen: &Credential, now: Timestamp
     .bind(seen.user_id)
     .bind(seen.version)
     .bind(seen.password_hash.as_deref())
-    .bind(At(now))
+    .bind(Time(now))
     .fetch_optional(db)
     .await
 }

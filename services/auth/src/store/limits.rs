@@ -1,7 +1,7 @@
 //! Counters of failed logins. In PostgreSQL because a login needs it anyway: no second store whose loss opens the door.
 
-use super::At;
 use crate::domain::lockout::{Counter, Policy};
+use chassis::stores::Time;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
@@ -27,13 +27,13 @@ pub async fn locked_until(
     address: Option<&str>,
     now: Timestamp,
 ) -> sqlx::Result<Option<Timestamp>> {
-    let until: Option<At> = sqlx::query_scalar(
+    let until: Option<Time> = sqlx::query_scalar(
         "SELECT max(locked_until) FROM rate_limits
          WHERE ((kind = 'account' AND subject = $1) OR (kind = 'address' AND subject = $2)) AND locked_until > $3",
     )
     .bind(account)
     .bind(address)
-    .bind(At(now))
+    .bind(Time(now))
     .fetch_one(db)
     .await?;
     Ok(until.map(|at| at.0))
@@ -53,10 +53,10 @@ pub async fn count_failure(
     )
     .bind(kind.name())
     .bind(subject)
-    .bind(At(now))
+    .bind(Time(now))
     .execute(&mut *db)
     .await?;
-    let (failures, last, until): (i32, At, Option<At>) = sqlx::query_as(
+    let (failures, last, until): (i32, Time, Option<Time>) = sqlx::query_as(
         "SELECT failures, last_failure_at, locked_until FROM rate_limits
          WHERE kind = $1 AND subject = $2 FOR UPDATE",
     )
@@ -77,8 +77,8 @@ pub async fn count_failure(
     .bind(kind.name())
     .bind(subject)
     .bind(i32::try_from(after.failures).unwrap_or(i32::MAX))
-    .bind(At(after.last_failure_at))
-    .bind(after.locked_until.map(At))
+    .bind(Time(after.last_failure_at))
+    .bind(after.locked_until.map(Time))
     .execute(db)
     .await?;
     Ok(after)
@@ -86,6 +86,9 @@ pub async fn count_failure(
 
 /// A good login clears the account's count, never the address's: else one own account would pay for guessing others.
 pub async fn clear_account(db: &mut PgConnection, account: &str) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM rate_limits WHERE kind = 'account' AND subject = $1").bind(account).execute(db).await?;
+    sqlx::query("DELETE FROM rate_limits WHERE kind = 'account' AND subject = $1")
+        .bind(account)
+        .execute(db)
+        .await?;
     Ok(())
 }

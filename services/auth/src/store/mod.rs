@@ -8,14 +8,4 @@ pub mod purge;
 pub mod security_events;
 pub mod sessions;
 pub mod signing_keys;
-mod time;
 pub mod tokens;
-
-pub use time::At;
-
-/// Where a request came from, kept beside what it did.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    pub ip: Option<String>,
-    pub user_agent: Option<String>,
-}

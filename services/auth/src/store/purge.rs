@@ -1,6 +1,6 @@
 //! What has served its time goes, a bounded number of rows at once, so that no table only grows.
 
-use super::At;
+use chassis::stores::Time;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
@@ -23,7 +23,8 @@ pub async fn run(db: &mut PgConnection, over: Timestamp, logged: Timestamp, limi
     let statements = OVER.iter().map(|s| (*s, over)).chain(LOGGED.iter().map(|s| (*s, logged)));
     let mut removed = 0;
     for (statement, before) in statements {
-        removed += sqlx::query(statement).bind(At(before)).bind(limit).execute(&mut *db).await?.rows_affected();
+        removed +=
+            sqlx::query(statement).bind(Time(before)).bind(limit).execute(&mut *db).await?.rows_affected();
     }
     Ok(removed)
 }

@@ -1,6 +1,7 @@
 //! The trail of what matters for somebody's security: for themselves, for support and for audit.
 
-use super::{At, Origin};
+use crate::domain::origin::Origin;
+use chassis::stores::Time;
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -23,10 +24,10 @@ pub async fn insert(db: &mut PgConnection, event: &SecurityEvent<'_>, now: Times
     .bind(event.user_id)
     .bind(event.session_id)
     .bind(event.kind)
-    .bind(event.origin.ip.as_deref())
+    .bind(event.origin.ip())
     .bind(event.origin.user_agent.as_deref())
     .bind(&event.details)
-    .bind(At(now))
+    .bind(Time(now))
     .execute(db)
     .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! Sessions: one a login, the thing that is revoked. Whoever changes a session's tokens holds its row.
 
-use super::{At, Origin};
+use crate::domain::origin::Origin;
+use chassis::stores::Time;
 use jiff::Timestamp;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -9,8 +10,8 @@ use uuid::Uuid;
 pub struct Session {
     pub id: Uuid,
     pub user_id: Uuid,
-    pub expires_at: At,
-    pub revoked_at: Option<At>,
+    pub expires_at: Time,
+    pub revoked_at: Option<Time>,
 }
 
 pub struct NewSession<'a> {
@@ -27,9 +28,9 @@ pub async fn insert(db: &mut PgConnection, new: &NewSession<'_>, now: Timestamp)
     )
     .bind(new.id)
     .bind(new.user_id)
-    .bind(At(now))
-    .bind(At(new.expires_at))
-    .bind(new.origin.ip.as_deref())
+    .bind(Time(now))
+    .bind(Time(new.expires_at))
+    .bind(new.origin.ip())
     .bind(new.origin.user_agent.as_deref())
     .execute(db)
     .await?;
@@ -55,23 +56,33 @@ pub async fn lock_open_of(db: &mut PgConnection, user_id: Uuid) -> sqlx::Result<
     .await
 }
 
-pub async fn extend(db: &mut PgConnection, id: Uuid, expires_at: Timestamp, now: Timestamp) -> sqlx::Result<()> {
+pub async fn extend(
+    db: &mut PgConnection,
+    id: Uuid,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> sqlx::Result<()> {
     sqlx::query("UPDATE sessions SET last_seen_at = $3, expires_at = $2 WHERE id = $1")
         .bind(id)
-        .bind(At(expires_at))
-        .bind(At(now))
+        .bind(Time(expires_at))
+        .bind(Time(now))
         .execute(db)
         .await?;
     Ok(())
 }
 
 /// Ends sessions and every refresh token of theirs. Gives the hashes of tokens that could still have been used.
-pub async fn revoke(db: &mut PgConnection, ids: &[Uuid], reason: &str, now: Timestamp) -> sqlx::Result<Vec<Vec<u8>>> {
+pub async fn revoke(
+    db: &mut PgConnection,
+    ids: &[Uuid],
+    reason: &str,
+    now: Timestamp,
+) -> sqlx::Result<Vec<Vec<u8>>> {
     sqlx::query(
         "UPDATE sessions SET revoked_at = $2, revoked_reason = $3 WHERE id = ANY($1) AND revoked_at IS NULL",
     )
     .bind(ids)
-    .bind(At(now))
+    .bind(Time(now))
     .bind(reason)
     .execute(&mut *db)
     .await?;
@@ -80,7 +91,7 @@ pub async fn revoke(db: &mut PgConnection, ids: &[Uuid], reason: &str, now: Time
          WHERE session_id = ANY($1) AND status = 'active' RETURNING token_hash",
     )
     .bind(ids)
-    .bind(At(now))
+    .bind(Time(now))
     .fetch_all(db)
     .await
 }

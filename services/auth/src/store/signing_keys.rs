@@ -1,7 +1,7 @@
 //! The signing keys, and the lock under which they change.
 
-use super::At;
 use crate::domain::rotation::{KeyFacts, KeyStatus};
+use chassis::stores::Time;
 use jiff::Timestamp;
 use sqlx::{FromRow, PgConnection};
 
@@ -13,9 +13,9 @@ pub struct SigningKey {
     pub private_key: Vec<u8>,
     pub sealed_with: String,
     status: String,
-    created_at: At,
-    activated_at: Option<At>,
-    retired_at: Option<At>,
+    created_at: Time,
+    activated_at: Option<Time>,
+    retired_at: Option<Time>,
 }
 
 impl SigningKey {
@@ -70,8 +70,8 @@ pub async fn insert(db: &mut PgConnection, key: &NewKey, active: bool, now: Time
     .bind(&key.private_key)
     .bind(&key.sealed_with)
     .bind(if active { "active" } else { "pending" })
-    .bind(At(now))
-    .bind(active.then_some(At(now)))
+    .bind(Time(now))
+    .bind(active.then_some(Time(now)))
     .execute(db)
     .await?;
     Ok(())
@@ -80,18 +80,21 @@ pub async fn insert(db: &mut PgConnection, key: &NewKey, active: bool, now: Time
 /// The active key retires, then `kid` signs.
 pub async fn promote(db: &mut PgConnection, kid: &str, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query("UPDATE signing_keys SET status = 'retired', retired_at = $1 WHERE status = 'active'")
-        .bind(At(now))
+        .bind(Time(now))
         .execute(&mut *db)
         .await?;
     sqlx::query("UPDATE signing_keys SET status = 'active', activated_at = $2 WHERE kid = $1")
         .bind(kid)
-        .bind(At(now))
+        .bind(Time(now))
         .execute(db)
         .await?;
     Ok(())
 }
 
 pub async fn delete(db: &mut PgConnection, kid: &str) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM signing_keys WHERE kid = $1 AND status = 'retired'").bind(kid).execute(db).await?;
+    sqlx::query("DELETE FROM signing_keys WHERE kid = $1 AND status = 'retired'")
+        .bind(kid)
+        .execute(db)
+        .await?;
     Ok(())
 }

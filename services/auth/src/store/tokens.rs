@@ -1,7 +1,8 @@
 //! Refresh tokens by their hashes, and the chain in which one replaces another.
 
-use super::{At, Origin};
+use crate::domain::origin::Origin;
 use crate::domain::refresh::Status;
+use chassis::stores::Time;
 use jiff::Timestamp;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -13,8 +14,8 @@ pub struct Token {
     pub session_id: Uuid,
     pub family_id: Uuid,
     status: String,
-    pub expires_at: At,
-    rotated_at: Option<At>,
+    pub expires_at: Time,
+    rotated_at: Option<Time>,
 }
 
 impl Token {
@@ -31,7 +32,7 @@ impl Token {
 pub struct Successor {
     pub id: Uuid,
     pub token_hash: Vec<u8>,
-    pub expires_at: At,
+    pub expires_at: Time,
     status: String,
 }
 
@@ -88,9 +89,9 @@ pub async fn insert(db: &mut PgConnection, new: &NewToken<'_>, now: Timestamp) -
     .bind(new.family_id)
     .bind(new.parent_id)
     .bind(new.token_hash)
-    .bind(At(now))
-    .bind(At(new.expires_at))
-    .bind(new.origin.ip.as_deref())
+    .bind(Time(now))
+    .bind(Time(new.expires_at))
+    .bind(new.origin.ip())
     .bind(new.origin.user_agent.as_deref())
     .execute(db)
     .await?;
@@ -100,7 +101,7 @@ pub async fn insert(db: &mut PgConnection, new: &NewToken<'_>, now: Timestamp) -
 pub async fn mark_rotated(db: &mut PgConnection, id: Uuid, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query("UPDATE auth_tokens SET status = 'rotated', rotated_at = $2 WHERE id = $1")
         .bind(id)
-        .bind(At(now))
+        .bind(Time(now))
         .execute(db)
         .await?;
     Ok(())

@@ -1,0 +1,165 @@
+//! What can be set, with units and defaults; everything else a service needs is the chassis'.
+
+use crate::domain::lockout::Policy;
+use crate::domain::rotation::Schedule;
+use crate::domain::sealing::MasterKey;
+use chassis::config::{Bad, Reader};
+use jiff::SignedDuration;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Clone)]
+pub struct Settings {
+    pub master_key: Arc<MasterKey>,
+    pub access_token_ttl: SignedDuration,
+    pub refresh_token_ttl: SignedDuration,
+    pub refresh_grace: SignedDuration,
+    pub hashes_at_once: usize,
+    pub hashes_waiting: usize,
+    pub account_lockout: Policy,
+    pub address_lockout: Policy,
+    pub key_schedule: Schedule,
+    /// How long logins and security events are kept.
+    pub log_retention: SignedDuration,
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// How long a verifier may go on with the keys it has: what `jwks.json` says in Cache-Control.
+pub const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
+
+impl Settings {
+    pub fn read(reader: &mut Reader) -> Result<Self, Bad> {
+        let master = master_key(reader);
+        let access =
+            duration(reader, "ORION_ACCESS_TOKEN_TTL", 15 * MINUTE, "how long an access token is valid");
+        let refresh = duration(
+            reader,
+            "ORION_REFRESH_TOKEN_TTL",
+            7 * DAY,
+            "how long a refresh token is valid; each use gives a new one",
+        );
+        let grace = duration(
+            reader,
+            "ORION_REFRESH_GRACE",
+            10,
+            "for how long a used refresh token still gives the same successor, for tabs that race",
+        );
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let at_once =
+            positive(reader, "ORION_HASH_CONCURRENCY", cores, "passwords hashed at once (19 MiB each)");
+        let waiting =
+            reader.or("ORION_HASH_QUEUE", 64_usize, "logins waiting for that; more are answered 503");
+        let account = lockout(reader, "ACCOUNT", 5);
+        let address = lockout(reader, "ADDRESS", 50);
+        let log_retention = duration(
+            reader,
+            "ORION_LOGIN_LOG_RETENTION",
+            90 * DAY,
+            "how long login attempts and security events are kept",
+        );
+        let key_schedule = schedule(reader);
+        let access_token_ttl = access?;
+        Ok(Self {
+            master_key: master?.into(),
+            access_token_ttl,
+            refresh_token_ttl: refresh?,
+            refresh_grace: grace?,
+            hashes_at_once: at_once?,
+            hashes_waiting: waiting?,
+            account_lockout: account?,
+            address_lockout: address?,
+            // A replica may sign with a key that it does not know to be retired yet: not for an hour, by far.
+            key_schedule: Schedule {
+                keep_retired: access_token_ttl + SignedDuration::from_hours(1),
+                ..key_schedule?
+            },
+            log_retention: log_retention?,
+        })
+    }
+}
+
+fn master_key(reader: &mut Reader) -> Result<MasterKey, Bad> {
+    const NAME: &str = "ORION_KEY_ENCRYPTION_KEY";
+    let text = reader.secret(NAME, "seals the signing keys: 32 bytes, base64")?;
+    MasterKey::from_base64(text.expose()).map_err(|error| reader.refuse(format!("{NAME}: {error}")))
+}
+
+fn duration(
+    reader: &mut Reader,
+    name: &'static str,
+    seconds: u64,
+    help: &'static str,
+) -> Result<SignedDuration, Bad> {
+    let read = reader.duration(name, Duration::from_secs(seconds), help)?;
+    match SignedDuration::try_from(read) {
+        Ok(duration) if read >= Duration::from_secs(1) && read <= Duration::from_secs(3650 * DAY) => {
+            Ok(duration)
+        }
+        _ => Err(reader.refuse(format!("{name}: must be between 1s and 3650d"))),
+    }
+}
+
+fn positive(
+    reader: &mut Reader,
+    name: &'static str,
+    default: usize,
+    help: &'static str,
+) -> Result<usize, Bad> {
+    match reader.or(name, default, help)? {
+        0 => Err(reader.refuse(format!("{name}: must be at least 1"))),
+        number => Ok(number),
+    }
+}
+
+fn lockout(reader: &mut Reader, kind: &str, free: u32) -> Result<Policy, Bad> {
+    let of = kind.to_lowercase();
+    let free = reader.or(
+        format!("ORION_LOCKOUT_{kind}_FREE"),
+        free,
+        format!("failed logins of one {of} that lock nothing; from this one on each locks twice as long as the last"),
+    );
+    let first = reader.duration(
+        format!("ORION_LOCKOUT_{kind}_FIRST"),
+        Duration::from_secs(30),
+        format!("the first lock of an {of}"),
+    );
+    let longest = reader.duration(
+        format!("ORION_LOCKOUT_{kind}_LONGEST"),
+        Duration::from_secs(15 * MINUTE),
+        format!("the longest lock of an {of}"),
+    );
+    let forget = reader.duration(
+        format!("ORION_LOCKOUT_{kind}_FORGET"),
+        Duration::from_secs(HOUR),
+        format!("without a failure for so long, the count of an {of} starts again"),
+    );
+    let signed = |d: Duration| SignedDuration::try_from(d).unwrap_or(SignedDuration::MAX);
+    let (free, first, longest, forget) = (free?, first?, longest?, forget?);
+    if free == 0 || first > longest || longest > forget || forget > Duration::from_secs(DAY) {
+        let complaint =
+            format!("ORION_LOCKOUT_{kind}_*: _FREE must be at least 1, and _FIRST ≤ _LONGEST ≤ _FORGET ≤ 1d");
+        return Err(reader.refuse(complaint));
+    }
+    Ok(Policy { free, first: signed(first), longest: signed(longest), forget_after: signed(forget) })
+}
+
+fn schedule(reader: &mut Reader) -> Result<Schedule, Bad> {
+    let lifetime =
+        duration(reader, "ORION_SIGNING_KEY_LIFETIME", 30 * DAY, "how long a key signs before the next does");
+    let ahead = duration(
+        reader,
+        "ORION_SIGNING_KEY_PUBLISH_AHEAD",
+        HOUR,
+        "how long the next key is published before it signs; longer than verifiers keep keys",
+    );
+    let (lifetime, publish_ahead) = (lifetime?, ahead?);
+    if publish_ahead >= lifetime || publish_ahead < JWKS_MAX_AGE * 2 {
+        let complaint = "ORION_SIGNING_KEY_PUBLISH_AHEAD: must be at least 10m, for verifiers keep keys for 5m, \
+                         and less than ORION_SIGNING_KEY_LIFETIME";
+        return Err(reader.refuse(complaint));
+    }
+    Ok(Schedule { lifetime, publish_ahead, keep_retired: lifetime })
+}

@@ -1,0 +1,78 @@
+//! What the user service may do with credentials: put one in place, look, take it away. Each can be repeated.
+
+use super::revocation;
+use crate::domain::passwords::Outcome;
+use crate::error::AuthError;
+use crate::state::App;
+use crate::store::credentials::{self, Credential, NewCredential};
+use contracts::auth::PutCredential;
+use contracts::normalise_email;
+use uuid::Uuid;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    Created,
+    /// It was there already, with this e-mail and this password.
+    Same,
+}
+
+/// One insert, so that a caller that was killed finds all of it or nothing, and repeats.
+pub async fn put(app: &App, user_id: Uuid, request: &PutCredential) -> Result<Put, AuthError> {
+    let email_normalised = normalise_email(&request.email);
+    let password = request.password.expose().to_owned();
+    if let Some(there) = credentials::by_id(&mut *app.db().await?, user_id).await? {
+        return compare(app, there, &email_normalised, password).await;
+    }
+    if credentials::by_email(&mut *app.db().await?, &email_normalised).await?.is_some() {
+        return Err(AuthError::EmailTaken);
+    }
+    let (turn, password_hash) = app.passwords.turn().await?.hash(password.clone()).await;
+    drop(turn);
+    let new = NewCredential {
+        user_id,
+        email: request.email.trim(),
+        email_normalised: &email_normalised,
+        username: &request.username,
+        password_hash: &password_hash,
+        roles: &request.roles,
+    };
+    let db = &mut *app.db().await?;
+    if credentials::insert(db, &new, app.clock.now()).await? {
+        return Ok(Put::Created);
+    }
+    // Somebody was faster: the same caller repeating itself, or another person with this e-mail.
+    match credentials::by_id(db, user_id).await? {
+        Some(there) => compare(app, there, &email_normalised, password).await,
+        None => Err(AuthError::EmailTaken),
+    }
+}
+
+/// A repetition proves itself by the password; names and roles are not compared, they may have changed since.
+async fn compare(app: &App, there: Credential, email: &str, password: String) -> Result<Put, AuthError> {
+    if there.email_normalised != email {
+        return Err(AuthError::CredentialDiffers);
+    }
+    let (_turn, outcome) = app.passwords.turn().await?.verify(password, there.password_hash).await;
+    match outcome {
+        Outcome::Matches { .. } => Ok(Put::Same),
+        Outcome::Differs => Err(AuthError::CredentialDiffers),
+    }
+}
+
+pub async fn get(app: &App, user_id: Uuid) -> Result<Option<Credential>, AuthError> {
+    Ok(credentials::by_id(&mut *app.db().await?, user_id).await?)
+}
+
+/// Takes the credential away with every session; what was issued ends now.
+pub async fn delete(app: &App, user_id: Uuid) -> Result<(), AuthError> {
+    let mut tx = app.begin().await?;
+    if !credentials::hold(&mut tx, user_id).await? {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let revoked = revocation::end_person(app, &mut tx, user_id, "credential_deleted", now).await?;
+    credentials::delete(&mut tx, user_id).await?;
+    tx.commit().await?;
+    revocation::publish(app, revoked, now).await;
+    Ok(())
+}
