@@ -31,7 +31,12 @@ pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
 pub enum PeerError {
     /// It did not answer, or said that it cannot now. Trying again may help.
     #[error("{peer}: {reason}")]
-    Unavailable { peer: &'static str, reason: String },
+    Unavailable {
+        peer: &'static str,
+        reason: String,
+        /// Whether it may have got the request, and so may have done what was asked.
+        sent: bool,
+    },
     /// It understood, and said no.
     #[error("{peer}: {} ({})", .document.title, .document.status)]
     Refused { peer: &'static str, document: Box<ProblemDocument> },
@@ -112,15 +117,20 @@ impl PeerRequest {
     /// An answer other than 2xx is an error.
     pub async fn send(self) -> Result<PeerResponse, PeerError> {
         let peer = self.peer.name;
-        let unavailable = |reason: String| PeerError::Unavailable { peer, reason };
-        let token = self.peer.tokens.header(peer).await.map_err(unavailable)?;
+        let unavailable = |reason: String| PeerError::Unavailable { peer, reason, sent: true };
+        let not_sent = |reason: String| PeerError::Unavailable { peer, reason, sent: false };
+        let token = self.peer.tokens.header(peer).await.map_err(not_sent)?;
         let context = RequestContext::current().unwrap_or_default();
         let builder = self
             .builder
             .header(SERVICE_TOKEN_HEADER, token)
             .header(REQUEST_ID, &context.request_id)
             .header(TRACEPARENT, context.traceparent());
-        let answer = builder.send().await.map_err(|error| unavailable(reason(&error)))?;
+        let failed = |error: reqwest::Error| match error.is_connect() {
+            true => not_sent(reason(&error)),
+            false => unavailable(reason(&error)),
+        };
+        let answer = builder.send().await.map_err(failed)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes().await.map_err(|error| unavailable(reason(&error)))?;
         if status.is_success() {

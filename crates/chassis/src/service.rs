@@ -28,6 +28,8 @@ pub trait Service: Send + 'static {
     const VERSION: &'static str;
     /// A handler that takes longer is cut short with 504. None: the service sees to it (it streams).
     const REQUEST_TIMEOUT: Option<Duration> = Some(Duration::from_secs(30));
+    /// Whether the chassis adds the health path of the catalog. False: the service's routes have it.
+    const HEALTH_ROUTE: bool = true;
 
     /// The service's own settings.
     type Settings: Clone + Send + Sync + 'static;
@@ -146,6 +148,11 @@ impl Chassis {
     pub fn relay_outbox(&self) {
         let (pool, bus, name) = (self.db().clone(), self.bus().clone(), self.service().name);
         self.spawn(|stop| crate::outbox::relay(pool, bus, name, stop));
+    }
+
+    /// How this service and each of its needs is, asked at most once a second.
+    pub async fn report(&self) -> contracts::health::Health {
+        self.0.health.deep().await
     }
 
     pub(crate) fn health(&self) -> &Arc<Registry> {

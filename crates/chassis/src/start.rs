@@ -105,7 +105,7 @@ pub async fn start<S: Service>(
         .await
         .map_err(|error| StartError::at(S::NAME, format!("{error:#}")))?;
     let (listener, address) = bind(chassis.settings().listen).await?;
-    let main = Server::start(listener, address, assemble(&chassis, routes, S::REQUEST_TIMEOUT));
+    let main = Server::start(listener, address, assemble::<S>(&chassis, routes));
     health.enter(Phase::Ready);
     tracing::info!(%address, management = %management.address(), "ready");
     unfinished.0.disarm();

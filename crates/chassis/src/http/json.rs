@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use contracts::problem;
+use contracts::{FieldError, problem};
 use garde::Validate;
 use http::header;
 use serde::Serialize;
@@ -31,16 +31,46 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(&request) {
-            return Err(
-                Problem::new(problem::UNSUPPORTED_MEDIA_TYPE).detail("Send content-type: application/json")
-            );
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(unreadable)?;
-        let value: T = parse(&bytes)?;
+        let value: T = read(request, state).await?;
         value.validate().map_err(|report| invalid(&report))?;
         Ok(Self(value))
     }
+}
+
+/// A JSON body of camelCase fields that has its form, but is yet to be checked: its bounds depend on settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Unchecked<T>(T);
+
+impl<T: Validate> Unchecked<T> {
+    /// 422 with every field that is out of bounds, named as it was written.
+    pub fn check(self, context: &T::Context) -> Result<T, Problem> {
+        match self.0.validate_with(context) {
+            Ok(()) => Ok(self.0),
+            Err(report) => Err(FieldError::camel_case(&report)
+                .into_iter()
+                .fold(Problem::new(problem::VALIDATION_FAILED), |problem, e| {
+                    problem.field(e.field, e.message)
+                })),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Unchecked<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        read(request, state).await.map(Self)
+    }
+}
+
+async fn read<T: DeserializeOwned, S: Send + Sync>(request: Request, state: &S) -> Result<T, Problem> {
+    if !is_json(&request) {
+        return Err(
+            Problem::new(problem::UNSUPPORTED_MEDIA_TYPE).detail("Send content-type: application/json")
+        );
+    }
+    let bytes = Bytes::from_request(request, state).await.map_err(unreadable)?;
+    parse(&bytes)
 }
 
 fn is_json(request: &Request) -> bool {

@@ -15,24 +15,24 @@ use http::{HeaderValue, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{BODY_LIMIT, Json};
-use crate::Chassis;
 use crate::context::{REQUEST_ID, RequestContext};
 use crate::health;
 use crate::problem::Problem;
 use crate::telemetry;
+use crate::{Chassis, Service};
 
-pub(crate) fn assemble(chassis: &Chassis, routes: Router, timeout: Option<Duration>) -> Router {
+pub(crate) fn assemble<S: Service>(chassis: &Chassis, routes: Router) -> Router {
     let mut routes = routes;
     // The limit is for the service's own work; the summary has its own.
-    if let Some(timeout) = timeout {
+    if let Some(timeout) = S::REQUEST_TIMEOUT {
         routes = routes.layer(from_fn_with_state(timeout, limit_time));
     }
-    let summary = health::Summary::of(chassis);
+    if S::HEALTH_ROUTE {
+        let summary = health::Summary::of(chassis);
+        let health = get(move || async move { summary.answer().await });
+        routes = routes.merge(Router::new().route(chassis.service().health_path, health));
+    }
     routes
-        .merge(
-            Router::new()
-                .route(chassis.service().health_path, get(move || async move { summary.answer().await })),
-        )
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(chassis.clone(), observe))
@@ -87,9 +87,13 @@ fn worded(response: Response, matched: bool) -> Response {
         _ => return response,
     };
     let mut worded = Problem::new(kind).into_response();
-    if let Some(allow) = response.headers().get(header::ALLOW) {
-        worded.headers_mut().insert(header::ALLOW, allow.clone());
+    // What the refusal already says (which methods there are), and what a service's own layers have set.
+    let (parts, _) = response.into_parts();
+    let kept = |name: &&http::HeaderName| ![header::CONTENT_LENGTH, header::CACHE_CONTROL].contains(name);
+    for (name, value) in parts.headers.iter().filter(|(name, _)| kept(name)) {
+        worded.headers_mut().append(name, value.clone());
     }
+    *worded.extensions_mut() = parts.extensions;
     worded
 }
 

@@ -4,9 +4,10 @@ mod extract;
 mod json;
 mod layers;
 mod serve;
+mod stall;
 
 pub use extract::{ClientAddress, Path, Query};
-pub use json::Json;
+pub use json::{Json, Unchecked};
 pub(crate) use layers::assemble;
 pub(crate) use serve::Server;
 

@@ -16,8 +16,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::stall::Stalling;
+
 /// A client that does not finish its headers by then is let go.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// Nor is one that takes nothing of an answer for so long.
+const READS_WITHIN: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
     address: SocketAddr,
@@ -81,8 +85,10 @@ fn connection(stream: TcpStream, peer: SocketAddr, routes: Router, graceful: &Gr
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10));
-    let connection =
-        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+    let connection = builder.serve_connection_with_upgrades(
+        TokioIo::new(Stalling::new(stream, READS_WITHIN)),
+        TowerToHyperService::new(service),
+    );
     let watched = graceful.watch(connection.into_owned());
     tokio::spawn(async move {
         if let Err(error) = watched.await {
