@@ -1,1 +1,5 @@
-fn main() {}
+//! The gateway's process.
+
+fn main() -> std::process::ExitCode {
+    chassis::main::<gateway::Gateway>()
+}

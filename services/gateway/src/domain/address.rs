@@ -1,0 +1,156 @@
+//! Which address a request came from, and whom to believe about it.
+//!
+//! A client can write anything into `x-forwarded-*`. Only a peer inside the configured networks (a load balancer in
+//! front of the gateway) is believed; for everybody else the connection itself is the truth.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use http::HeaderMap;
+
+/// A network in CIDR form, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    base: IpAddr,
+    bits: u8,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is no network: write it as 10.0.0.0/8, fd00::/8 or one address")]
+pub struct BadNetwork(String);
+
+impl FromStr for Network {
+    type Err = BadNetwork;
+
+    fn from_str(text: &str) -> Result<Self, BadNetwork> {
+        let bad = || BadNetwork(text.to_owned());
+        let (base, bits) = match text.split_once('/') {
+            Some((base, bits)) => (base, Some(bits.parse::<u8>().map_err(|_| bad())?)),
+            None => (text, None),
+        };
+        let base: IpAddr = base.parse().map_err(|_| bad())?;
+        let most = if base.is_ipv4() { 32 } else { 128 };
+        let bits = bits.unwrap_or(most);
+        if bits > most { Err(bad()) } else { Ok(Network { base, bits }) }
+    }
+}
+
+impl Network {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.base, address.to_canonical()) {
+            (IpAddr::V4(base), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
+                base.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V6(base), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
+                base.to_bits() & mask == address.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The proxies that are believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Networks(Vec<Network>);
+
+impl FromStr for Networks {
+    type Err = BadNetwork;
+
+    /// Reads a comma-separated list.
+    fn from_str(list: &str) -> Result<Self, BadNetwork> {
+        list.split(',')
+            .map(str::trim)
+            .filter(|n| !n.is_empty())
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+impl Networks {
+    fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(address))
+    }
+}
+
+/// Where a request came from, as far as that can be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub client: IpAddr,
+    pub https: bool,
+}
+
+/// Reads the origin: from right to left through the proxies that are trusted, stopping at the first that is not.
+pub fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> Origin {
+    let peer = peer.to_canonical();
+    if !trusted.contain(peer) {
+        return Origin { client: peer, https: false };
+    }
+    let hops: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .map(str::trim)
+        .collect();
+    let mut client = peer;
+    for hop in hops.iter().rev() {
+        let Ok(address) = hop.parse::<IpAddr>() else { break };
+        client = address.to_canonical();
+        if !trusted.contain(client) {
+            break;
+        }
+    }
+    let proto = headers.get_all("x-forwarded-proto").iter().next_back();
+    Origin { client, https: proto.is_some_and(|p| p.as_bytes().eq_ignore_ascii_case(b"https")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    fn forwarded(value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", value.parse().expect("a header value"));
+        headers.insert("x-forwarded-proto", "https".parse().expect("a header value"));
+        headers
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        let origin =
+            origin(ip("203.0.113.9"), &forwarded("1.2.3.4"), &"10.0.0.0/8".parse().expect("networks"));
+        assert_eq!(origin, Origin { client: ip("203.0.113.9"), https: false });
+    }
+
+    #[test]
+    fn the_right_most_address_that_is_no_trusted_proxy_is_the_client() {
+        let trusted = "10.0.0.0/8, fd00::/8".parse().expect("networks");
+        for (value, client) in [
+            ("198.51.100.7", "198.51.100.7"),
+            ("6.6.6.6, 198.51.100.7, 10.1.1.1", "198.51.100.7"),
+            ("6.6.6.6, rubbish, 10.1.1.1", "10.1.1.1"),
+            ("", "10.0.0.1"),
+        ] {
+            let origin = origin(ip("::ffff:10.0.0.1"), &forwarded(value), &trusted);
+            assert_eq!(origin, Origin { client: ip(client), https: true }, "{value}");
+        }
+    }
+
+    #[test]
+    fn networks_are_read_strictly() {
+        for bad in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "a.b.c.d", "10.0.0.0/-1"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+        let all: Network = "0.0.0.0/0".parse().expect("a network");
+        assert!(all.contains(ip("8.8.8.8")) && !all.contains(ip("::1")));
+        let one: Network = "192.0.2.1".parse().expect("a network");
+        assert!(one.contains(ip("192.0.2.1")) && !one.contains(ip("192.0.2.2")));
+    }
+}

@@ -1,0 +1,3 @@
+//! What the gateway reads from Redis.
+
+pub mod revocation;
