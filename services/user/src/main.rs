@@ -1,1 +1,5 @@
-fn main() {}
+//! The user service's process.
+
+fn main() -> std::process::ExitCode {
+    chassis::main::<user::User>()
+}
