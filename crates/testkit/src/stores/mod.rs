@@ -1,0 +1,145 @@
+//! One server of each kind for all tests of a run, however many programs they are in.
+//!
+//! Every test program holds a shared lock on the server's folder; a watchdog beside the server (store.sh) ends it when
+//! the lock is free for a while. The lock goes with the process, so that nothing stays however a test ends.
+
+pub(crate) mod postgres;
+pub(crate) mod rabbitmq;
+pub(crate) mod redis;
+
+use std::fs::{self, File};
+use std::future::Future;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use crate::wait::eventually;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/stores/store.sh");
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) port: u16,
+    /// RabbitMQ's management API.
+    pub(crate) second: u16,
+    pub(crate) password: String,
+}
+
+/// A running server, for as long as this process lives.
+pub(crate) struct Server {
+    pub(crate) state: State,
+    _lock: File,
+}
+
+pub(crate) async fn server<F>(store: &'static str, answers: impl Fn(State) -> F) -> Server
+where
+    F: Future<Output = bool>,
+{
+    let root = root_file_system(store);
+    let folder = folder(&root);
+    // In this order: whoever holds the first shared keeps a running server running while looking at its state.
+    let lock = locked(folder.join("users"), File::lock_shared).await;
+    let _starting = locked(folder.join("starting"), File::lock).await;
+    let state_file = folder.join("state.json");
+    let known = fs::read(&state_file).ok().and_then(|text| serde_json::from_slice::<State>(&text).ok());
+    if let Some(state) = known
+        && answers(state.clone()).await
+    {
+        return Server { state, _lock: lock };
+    }
+    let state = launch(store, &root, &folder);
+    eventually(&format!("{store} starts"), || async {
+        let gone = folder.join("gone").exists();
+        assert!(!gone, "{store} did not start:\n{}", tail(&folder.join("log")));
+        answers(state.clone()).await.then_some(())
+    })
+    .await;
+    fs::write(&state_file, serde_json::to_vec(&state).expect("plain data")).expect("the state is written");
+    Server { state, _lock: lock }
+}
+
+fn launch(store: &str, root: &Path, folder: &Path) -> State {
+    for stale in ["gone", "state.json"] {
+        let _ = fs::remove_file(folder.join(stale));
+    }
+    let port = free_ports(1);
+    // RabbitMQ takes two more behind its second, for Erlang.
+    let state = State { port, second: free_ports(3), password: uuid::Uuid::new_v4().simple().to_string() };
+    let mut password = File::create(folder.join("password")).expect("the folder can be written");
+    password.write_all(state.password.as_bytes()).expect("the folder can be written");
+    let log = File::create(folder.join("log")).expect("the folder can be written");
+    let started = Command::new("setsid")
+        .args(["--fork", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"])
+        .args(["sh", SCRIPT, store])
+        .args([root, folder])
+        .args([state.port.to_string(), state.second.to_string()])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a file can be cloned"))
+        .stderr(log)
+        .status();
+    let started = started.expect("setsid and unshare are there (package util-linux)");
+    assert!(started.success(), "{store} was not started: {started}");
+    state
+}
+
+fn root_file_system(store: &str) -> PathBuf {
+    let all = std::env::var_os("ORION_STORES_DIR")
+        .map_or_else(|| workspace().join("target/images/rootfs"), PathBuf::from);
+    let root = all.join(store);
+    fs::canonicalize(&root).unwrap_or_else(|error| {
+        panic!("{}: {error}\nTests use real stores: run `cargo xtask stores` once, as root.", root.display())
+    })
+}
+
+/// Named after the root file system, so that a new build of it is not taken for the old one that still runs.
+fn folder(root: &Path) -> PathBuf {
+    let name = root.file_name().expect("a root file system has a name");
+    let folder = workspace().join("target/testkit").join(name);
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    folder
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/testkit is two folders down")
+}
+
+async fn locked(path: PathBuf, lock: fn(&File) -> std::io::Result<()>) -> File {
+    let locking = tokio::task::spawn_blocking(move || {
+        let file = File::options().create(true).truncate(false).write(true).read(true).open(&path)?;
+        lock(&file)?;
+        Ok::<_, std::io::Error>(file)
+    });
+    locking.await.expect("locking does not panic").expect("the lock can be taken")
+}
+
+/// The first of several ports in a row that nobody listens on.
+fn free_ports(count: u16) -> u16 {
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let first = listener.local_addr().expect("it is bound").port();
+        drop(listener);
+        if first < u16::MAX - count && (first..first + count).all(free) {
+            return first;
+        }
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}
+
+/// Runs to its end where nothing can be awaited: in a destructor. What it does is only tidying up.
+pub(crate) fn finish<F: Future<Output = ()> + Send + 'static>(work: F) {
+    let tidy = std::thread::spawn(|| {
+        if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            runtime.block_on(work);
+        }
+    });
+    let _ = tidy.join();
+}
