@@ -49,13 +49,16 @@ pub(crate) fn busybox_image() -> Result<&'static Path> {
     }
     let program = std::fs::read(busybox()?)?;
     let probe = std::fs::read(cluster::part_binary("probe")?)?;
-    let archive = std::env::temp_dir().join(format!("orion-busybox-{}.tar", std::process::id()));
+    let archive = Path::new(env!("CARGO_TARGET_TMPDIR")).join("busybox.tar");
+    let unfinished = archive.with_extension(std::process::id().to_string());
     let files = [
         ImageFile { path: "bin/busybox", content: &program, executable: true },
         // Debian's busybox can't resolve names where the C library's own files are missing.
         ImageFile { path: "bin/probe", content: &probe, executable: true },
     ];
-    cluster::write_image(&archive, IMAGE, &files, &["/bin/busybox"])?;
+    cluster::write_image(&unfinished, IMAGE, &files, &["/bin/busybox"])?;
+    // Another process of these tests may be reading it.
+    std::fs::rename(&unfinished, &archive)?;
     Ok(ARCHIVE.get_or_init(|| archive))
 }
 
