@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 #[schemars(extend("x-kubernetes-validations" = rules(&[(
     "!has(self.requests) || !has(self.limits) || !has(self.requests.cpu) || !has(self.limits.cpu) || !isQuantity(self.requests.cpu) || !isQuantity(self.limits.cpu) || quantity(self.requests.cpu).compareTo(quantity(self.limits.cpu)) <= 0",
     "requests.cpu is more than limits.cpu: lower the request or raise the limit"
-),(
+), (
     "!has(self.requests) || !has(self.limits) || !has(self.requests.memory) || !has(self.limits.memory) || !isQuantity(self.requests.memory) || !isQuantity(self.limits.memory) || quantity(self.requests.memory).compareTo(quantity(self.limits.memory)) <= 0",
     "requests.memory is more than limits.memory: lower the request or raise the limit"
 )])))]
@@ -99,11 +99,19 @@ pub(super) fn image(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// Keys and values of labels and annotations, as a map of at most `max` entries.
-pub(super) fn string_map(max: u32, value_length: u32) -> Schema {
+/// The rule for the name of a label or an annotation.
+const KEYS: (&str, &str) = (
+    "self.all(key, key.size() <= 317 && key.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
+    "a key is not a name as Kubernetes has them: write name or example.com/name, in letters, digits, '-', '_' and '.'",
+);
+
+/// Annotations, or labels of nodes, of at most `max` entries, with rules beside the one for their keys.
+pub(super) fn string_map(max: u32, value_length: u32, more: &[(&str, &str)]) -> Schema {
+    let all: Vec<(&str, &str)> = [KEYS].iter().chain(more).copied().collect();
     json_schema!({
         "type": "object",
         "maxProperties": max,
         "additionalProperties": {"type": "string", "maxLength": value_length},
+        "x-kubernetes-validations": rules(&all),
     })
 }

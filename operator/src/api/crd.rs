@@ -31,9 +31,18 @@ fn tidy(schema: &mut Value) {
         Value::Object(map) => {
             // An optional field is left out, not null: rules that ask `has()` would take null for a value.
             map.remove("nullable");
+            if let Some(Value::Array(values)) = map.get_mut("enum") {
+                values.retain(|value| !value.is_null());
+            }
             if let Some(Value::String(text)) = map.get_mut("description") {
                 // Lines end where the source's do; `kubectl explain` breaks them itself.
                 *text = text.replace('\n', " ");
+            }
+            if map.contains_key("description")
+                && let Some(Value::Object(items)) = map.get_mut("items")
+            {
+                // `kubectl explain` would print both, one after the other.
+                items.remove("description");
             }
             map.values_mut().for_each(tidy);
         }

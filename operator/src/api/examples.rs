@@ -184,7 +184,7 @@ pub const BAD: &[Bad] = &[
     },
     Bad {
         what: "a variable twice",
-        spec: "{services: [{name: auth, env: [{name: A, value: x}, {name: A, value: y}]}]}",
+        spec: "{services: [{name: auth, env: [{name: A, value: one}, {name: A, value: two}]}]}",
         field: "env",
         says: "Duplicate value",
     },
@@ -223,6 +223,24 @@ pub const BAD: &[Bad] = &[
         spec: "{services: [{name: auth, pod: {tolerations: [{key: a, effect: Never}]}}]}",
         field: "effect",
         says: "Unsupported value: \"Never\"",
+    },
+    Bad {
+        what: "patience with a taint that drives nobody out",
+        spec: "{services: [{name: auth, pod: {tolerations: [{key: a, effect: NoSchedule, tolerationSeconds: 5}]}}]}",
+        field: "tolerations",
+        says: "tolerationSeconds goes with effect: NoExecute only",
+    },
+    Bad {
+        what: "an annotation that is no name",
+        spec: "{services: [{name: auth, pod: {annotations: {\"my note\": x}}}]}",
+        field: "annotations",
+        says: "a key is not a name as Kubernetes has them",
+    },
+    Bad {
+        what: "a node label whose value is a sentence",
+        spec: "{services: [{name: auth, pod: {nodeSelector: {disk: \"not a label\"}}}]}",
+        field: "nodeSelector",
+        says: "a value is not that of a label",
     },
     Bad {
         what: "a spread without skew",
@@ -457,6 +475,18 @@ pub const CHANGES: &[Change] = &[
         what: "another place for an external store",
         from: "{redis: {external: {host: a, secretRef: {name: r}}}}",
         to: "{redis: {external: {host: b, secretRef: {name: r}}}}",
+        refused: None,
+    },
+    Change {
+        what: "another class of load balancer",
+        from: "{exposure: {loadBalancer: {class: a.example.com/lb}}}",
+        to: "{exposure: {loadBalancer: {class: b.example.com/lb}}}",
+        refused: Some("loadBalancer.class can't be changed"),
+    },
+    Change {
+        what: "another way in",
+        from: "{exposure: {loadBalancer: {class: a.example.com/lb}}}",
+        to: "{exposure: {nodePort: {}}}",
         refused: None,
     },
     Change {

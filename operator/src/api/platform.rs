@@ -139,6 +139,10 @@ pub struct NodePort {
 /// A load balancer of the cluster's provider.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = rules(&[(
+    "has(self.class) == has(oldSelf.class) && (!has(self.class) || self.class == oldSelf.class)",
+    "loadBalancer.class can't be changed: write exposure with none first, then with the new class"
+)])))]
 pub struct LoadBalancer {
     /// Port on which the load balancer listens. Default: 80.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -267,7 +271,7 @@ fn tier_timeout(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn annotations(_: &mut SchemaGenerator) -> Schema {
-    common::string_map(32, 4096)
+    common::string_map(32, 4096, &[])
 }
 
 fn service_list(generator: &mut SchemaGenerator) -> Schema {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceSpec {
-    /// Which service this is about.
+    // Explained by the schema itself, from the catalog.
     #[schemars(schema_with = "service_name")]
     pub name: String,
     /// Whether the service runs. A service that another enabled one cannot do without can't be disabled.
@@ -79,14 +79,17 @@ pub struct PodOptions {
 #[schemars(extend("x-kubernetes-validations" = rules(&[(
     "!has(self.operator) || self.operator != 'Exists' || !has(self.value)",
     "with operator Exists leave value out"
-),(
+), (
     "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
     "name the taint's key, or write operator: Exists to put up with every taint"
+), (
+    "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+    "tolerationSeconds goes with effect: NoExecute only"
 )])))]
 pub struct Toleration {
     /// Key of the taint. Left out with operator Exists: every key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 317))]
+    #[schemars(length(min = 1, max = 317))]
     pub key: Option<String>,
     /// Equal: the taint's value must be the one given. Exists: any value. Default: Equal.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,11 +165,20 @@ fn yes() -> bool {
 
 fn service_name(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<&str> = catalog::SERVICES.iter().map(|s| s.name).collect();
-    json_schema!({"type": "string", "enum": names})
+    let each: Vec<String> = catalog::SERVICES.iter().map(|s| format!("{}: {}", s.name, s.summary)).collect();
+    let description = format!("Which service this is about. {}", each.join(" "));
+    json_schema!({"type": "string", "enum": names, "description": description})
 }
 
 fn node_selector(_: &mut SchemaGenerator) -> Schema {
-    common::string_map(16, 63)
+    common::string_map(
+        16,
+        63,
+        &[(
+            "self.all(key, self[key].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$'))",
+            "a value is not that of a label: use letters, digits, '-', '_' and '.'",
+        )],
+    )
 }
 
 fn env_list(generator: &mut SchemaGenerator) -> Schema {
@@ -193,13 +205,12 @@ fn env_name(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn pod_annotations(_: &mut SchemaGenerator) -> Schema {
-    let mut schema = common::string_map(32, 4096);
-    schema.insert(
-        "x-kubernetes-validations".into(),
-        serde_json::json!([{
-            "rule": "self.all(key, !key.startsWith('orion.dev/'))",
-            "message": "annotations that start with orion.dev/ are the operator's own: choose another name",
-        }]),
-    );
-    schema
+    common::string_map(
+        32,
+        4096,
+        &[(
+            "self.all(key, !key.startsWith('orion.dev/'))",
+            "annotations that start with orion.dev/ are the operator's own: choose another name",
+        )],
+    )
 }

@@ -1,7 +1,7 @@
 //! The data stores in the resource: each one run by the operator, or somebody else's and pointed to.
 
 use super::common::{self, Resources, SecretRef, rules};
-use catalog::Store;
+use catalog::{Store, StoreEntry};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -127,44 +127,63 @@ pub fn default_storage(store: Store) -> &'static str {
 /// What concerns a store as it was before, or one kind of store only: rules of the spec as a whole, because a store
 /// that is left out has no rules of its own.
 pub(super) fn rules_of_spec() -> Value {
-    let mut all = Vec::new();
-    for entry in catalog::STORES {
-        let (store, storage) = (entry.name, default_storage(entry.store));
-        let external = format!("self.?{store}.?external.hasValue()");
-        let was_external = external.replace("self.", "oldSelf.");
-        all.push((
-            format!("{external} == {was_external}"),
+    let all: Vec<(String, String)> = catalog::STORES.iter().flat_map(rules_of_store).collect();
+    let all: Vec<(&str, &str)> =
+        all.iter().map(|(rule, message)| (rule.as_str(), message.as_str())).collect();
+    rules(&all)
+}
+
+/// Written with `has()` only: of a value that may be left out by `orValue()` the API server doesn't know the length,
+/// and takes the worst.
+fn rules_of_store(entry: &StoreEntry) -> Vec<(String, String)> {
+    let (store, storage) = (entry.name, default_storage(entry.store));
+    let has = |root: &str, kind: &str, field: &str| {
+        format!("(has({root}.{store}) && has({root}.{store}.{kind}) && has({root}.{store}.{kind}.{field}))")
+    };
+    let external = |root: &str| format!("(has({root}.{store}) && has({root}.{store}.external))");
+    let size = |root: &str| {
+        let given = has(root, "managed", "storage");
+        format!("({given} ? quantity({root}.{store}.managed.storage) : quantity('{storage}'))")
+    };
+    let (class, old_class) =
+        (has("self", "managed", "storageClass"), has("oldSelf", "managed", "storageClass"));
+    let given = has("self", "managed", "storage");
+    let mut all = vec![
+        (
+            format!("{} == {}", external("self"), external("oldSelf")),
             format!(
                 "{store} can't be moved between managed and external, its data would stay behind: create another \
                  platform and move the data there"
             ),
-        ));
-        let class = format!("self.?{store}.?managed.?storageClass.orValue('')");
-        all.push((
-            format!("{class} == {}", class.replace("self.", "oldSelf.")),
+        ),
+        (
+            format!(
+                "{class} == {old_class} && (!{class} || self.{store}.managed.storageClass == \
+                 oldSelf.{store}.managed.storageClass)"
+            ),
             format!(
                 "{store}.managed.storageClass can't be changed, a volume keeps its class: write what it was"
             ),
-        ));
-        let size = format!("self.?{store}.?managed.?storage.orValue('{storage}')");
-        let old_size = size.replace("self.", "oldSelf.");
-        all.push((
-            format!("!isQuantity({size}) || quantity({size}).compareTo(quantity({old_size})) >= 0"),
+        ),
+        (
+            format!(
+                "({given} && !isQuantity(self.{store}.managed.storage)) || {}.compareTo({}) >= 0",
+                size("self"),
+                size("oldSelf")
+            ),
             format!(
                 "{store}.managed.storage can't be made smaller, a volume only grows: write at least what it was \
                  (without a value it is {storage})"
             ),
+        ),
+    ];
+    if entry.extra_ports.is_empty() {
+        all.push((
+            format!("!{}", has("self", "external", "managementPort")),
+            format!("{store}.external.managementPort: only rabbitmq has a management API, leave it out"),
         ));
-        if entry.extra_ports.is_empty() {
-            all.push((
-                format!("!self.?{store}.?external.?managementPort.hasValue()"),
-                format!("{store}.external.managementPort: only rabbitmq has a management API, leave it out"),
-            ));
-        }
     }
-    let all: Vec<(&str, &str)> =
-        all.iter().map(|(rule, message)| (rule.as_str(), message.as_str())).collect();
-    rules(&all)
+    all
 }
 
 fn host(_: &mut SchemaGenerator) -> Schema {

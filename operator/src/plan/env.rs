@@ -74,7 +74,15 @@ pub(super) fn variables(scope: &Scope, service: &Service) -> Vec<Value> {
     let given = scope.spec().service(service.name).map(|s| s.env.as_slice()).unwrap_or_default();
     // What an older schema let through must not take the place of the operator's own variables.
     let given = given.iter().filter(|v| !is_reserved(&v.name)).map(|v| (v.name.clone(), v.value.clone()));
-    own.chain(given).map(|(name, value)| json!({"name": name, "value": value})).collect()
+    own.chain(given).map(|(name, value)| variable(&name, &value)).collect()
+}
+
+/// The API server leaves an empty value out, so that one in a plan would differ from what is there for ever.
+fn variable(name: &str, value: &str) -> Value {
+    match value {
+        "" => json!({"name": name}),
+        _ => json!({"name": name, "value": value}),
+    }
 }
 
 /// `iss` of people's tokens: each platform's own, so that a token of one is worth nothing in another.

@@ -5,7 +5,7 @@ use super::hash::hash8;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
 use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, secrets};
-use crate::api::{DEFAULT_REGISTRY, PodOptions, ServiceSpec};
+use crate::api::{DEFAULT_REGISTRY, PodOptions, ServiceSpec, Toleration};
 use catalog::{MANAGEMENT_PORT, Service, audience, object_name};
 use serde_json::{Value, json};
 
@@ -144,7 +144,11 @@ fn place(pod: &mut Value, options: &PodOptions, scope: &Scope) {
         pod["nodeSelector"] = json!(options.node_selector);
     }
     if !options.tolerations.is_empty() {
-        pod["tolerations"] = json!(options.tolerations);
+        let full = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        // Empty text is left out, as the API server does: otherwise it would differ for ever.
+        let clean =
+            |t: &Toleration| json!(Toleration { key: full(&t.key), value: full(&t.value), ..t.clone() });
+        pod["tolerations"] = options.tolerations.iter().map(clean).collect();
     }
     if !options.topology_spread.is_empty() {
         let constraints = options.topology_spread.iter().map(|spread| {

@@ -115,7 +115,10 @@ fn stateful_set<'a>(
     let image = managed.image.as_deref().unwrap_or(kind.image);
     let mut container = pod::container(scope, scope.unit, image, resources);
     container["command"] = json!(["/bin/sh", format!("{CONFIG}/start.sh")]);
-    container["env"] = kind.env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    if !kind.env.is_empty() {
+        container["env"] =
+            kind.env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    }
     container["ports"] =
         ports.map(|(name, port)| json!({"name": name, "containerPort": port, "protocol": "TCP"})).collect();
     container["startupProbe"] = probe(&kind.ready, 1, STARTUP_TRIES);
