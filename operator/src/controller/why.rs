@@ -52,32 +52,46 @@ fn pod_cause(unit: &str, pod: &Value) -> Option<String> {
 
 fn container_cause(container: &Value) -> Option<String> {
     let (state, last) = (&container["state"], &container["lastState"]["terminated"]);
+    let restarts = container["restartCount"].as_i64().unwrap_or(0);
     if let Some(reason) = state["waiting"]["reason"].as_str() {
-        let message = state["waiting"]["message"].as_str();
-        return match reason {
-            "ContainerCreating" | "PodInitializing" => None,
-            "CrashLoopBackOff" => Some(ended(Some(reason), last)),
-            "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" => {
-                let image = container["image"].as_str().unwrap_or_default();
-                Some(format!("{reason}: {}", image_error(image, message.unwrap_or_default())))
-            }
-            _ => Some(sentence(Some(reason), message)),
-        };
+        return waiting(reason, container);
     }
-    if !state["terminated"].is_null() {
-        return (state["terminated"]["exitCode"] != 0).then(|| ended(None, &state["terminated"]));
-    }
-    if container["ready"] == true || state["running"].is_null() {
+    if container["ready"] == true {
         return None;
     }
-    let restarts = container["restartCount"].as_i64().unwrap_or(0);
-    if restarts > 0 && !last.is_null() {
-        let times = if restarts == 1 { "once".to_owned() } else { format!("{restarts} times") };
-        return Some(format!("restarted {times}, last {}", ended(None, last)));
+    let terminated = &state["terminated"];
+    let end = if terminated.is_null() { last } else { terminated };
+    // It runs for a moment now and again; that is no other cause, and not worth telling each time.
+    if restarts >= 2 && !end.is_null() {
+        return Some(ended(Some("CrashLoopBackOff"), end));
     }
-    match container["started"].as_bool() {
-        Some(true) => Some("runs but its readiness probe fails".to_owned()),
-        _ => Some("has not answered its startup probe yet".to_owned()),
+    if !terminated.is_null() {
+        return (terminated["exitCode"] != 0).then(|| ended(None, terminated));
+    }
+    if state["running"].is_null() {
+        return None;
+    }
+    if restarts > 0 && !last.is_null() {
+        return Some(format!("restarted once, {}", ended(None, last)));
+    }
+    Some(match container["started"].as_bool() {
+        Some(true) => "runs but its readiness probe fails".to_owned(),
+        _ => "has not answered its startup probe yet".to_owned(),
+    })
+}
+
+fn waiting(reason: &str, container: &Value) -> Option<String> {
+    let message = container["state"]["waiting"]["message"].as_str();
+    match reason {
+        "ContainerCreating" | "PodInitializing" => None,
+        "CrashLoopBackOff" => Some(ended(Some(reason), &container["lastState"]["terminated"])),
+        "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" => {
+            // The kubelet goes back and forth between trying and waiting: to a person that is one state.
+            let reason = if reason == "ErrImagePull" { "ImagePullBackOff" } else { reason };
+            let image = container["image"].as_str().unwrap_or_default();
+            Some(format!("{reason}: {}", image_error(image, message.unwrap_or_default())))
+        }
+        _ => Some(sentence(Some(reason), message)),
     }
 }
 

@@ -57,7 +57,10 @@ fn phase(facts: &Facts, members: &[Member], before: Option<TierPhase>) -> TierPh
     if members.iter().all(|m| is_ready(facts, m)) {
         return TierPhase::Ready;
     }
-    let changing = !facts.drift_only() && members.iter().any(|(u, _)| u.live != Live::Current);
+    let differs = !facts.drift_only() && members.iter().any(|(u, _)| u.live != Live::Current);
+    // An operator that ended between applying a change and saying so left a tier that is called ready.
+    let untold = before == Some(TierPhase::Ready) && facts.before.revision.as_deref() != Some(facts.revision);
+    let changing = differs || untold;
     let ran = matches!(before, Some(TierPhase::Ready | TierPhase::Degraded));
     let waits = |m: &&Member| matches!(m.1, Decision::Wait(_));
     let waiting = members.iter().any(|m| waits(&m));
@@ -110,6 +113,7 @@ fn trouble(facts: &Facts, members: &[Member]) -> Option<String> {
         let (unit, decision) = open().next()?;
         Some(match decision {
             Decision::Wait(on) => format!("{} waits for {}", unit.name, on.join(", ")),
+            _ if unit.readiness.serving => named(unit, "is being changed"),
             _ => named(unit, &format!("{} of {} ready", unit.readiness.ready, unit.readiness.desired)),
         })
     })

@@ -1,0 +1,9 @@
+//! The pure parts of the controller.
+
+mod diff;
+mod keys;
+mod rollout;
+mod secrets;
+mod status;
+mod teardown;
+mod why;

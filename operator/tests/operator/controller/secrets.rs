@@ -1,0 +1,90 @@
+//! What Secrets come to hold.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use operator::controller::bind::SecretData;
+use operator::controller::secrets::{changes, complete, foreign, random};
+use operator::plan::{SecretKey, SecretSpec, Unit, UnitKind};
+use std::collections::BTreeMap;
+
+fn spec(keys: &[(&str, SecretKey)]) -> SecretSpec {
+    SecretSpec {
+        name: "orion-auth-credentials".to_owned(),
+        unit: "auth".to_owned(),
+        labels: BTreeMap::new(),
+        keys: keys.iter().map(|(name, key)| ((*name).to_owned(), key.clone())).collect(),
+    }
+}
+
+fn data(name: &str, keys: &[(&str, &str)]) -> SecretData {
+    let keys = keys.iter().map(|(key, value)| ((*key).to_owned(), STANDARD.encode(value)));
+    SecretData::from([(name.to_owned(), keys.collect())])
+}
+
+fn url(host: &str) -> SecretKey {
+    SecretKey::Template(format!("redis://auth:${{redis-password}}@{host}:6379"))
+}
+
+/// Values as text.
+fn changed(spec: &SecretSpec, data: &SecretData) -> BTreeMap<String, String> {
+    let changes = changes(spec, data, &mut |_| "made".to_owned()).expect("it can be made");
+    let text = |value: &String| String::from_utf8(STANDARD.decode(value).expect("base64")).expect("text");
+    changes.iter().map(|(key, value)| (key.clone(), text(value))).collect()
+}
+
+#[test]
+fn a_password_is_made_once_and_the_url_has_it() {
+    let spec = spec(&[("redis-url", url("orion-redis")), ("redis-password", SecretKey::Password)]);
+    let made = changed(&spec, &SecretData::new());
+    assert_eq!(made["redis-password"], "made");
+    assert_eq!(made["redis-url"], "redis://auth:made@orion-redis:6379");
+    let there =
+        data(&spec.name, &[("redis-password", "made"), ("redis-url", "redis://auth:made@orion-redis:6379")]);
+    assert!(complete(&spec, &there));
+}
+
+#[test]
+fn a_changed_host_changes_the_url_and_never_the_password() {
+    let spec = spec(&[("redis-password", SecretKey::Password), ("redis-url", url("elsewhere"))]);
+    let there =
+        data(&spec.name, &[("redis-password", "old"), ("redis-url", "redis://auth:old@orion-redis:6379")]);
+    assert!(!complete(&spec, &there));
+    let changed = changed(&spec, &there);
+    assert_eq!(
+        changed,
+        BTreeMap::from([("redis-url".to_owned(), "redis://auth:old@elsewhere:6379".to_owned())])
+    );
+}
+
+#[test]
+fn what_a_person_put_in_the_place_of_a_fixed_text_stays() {
+    let spec = spec(&[("email", SecretKey::Fixed("admin@orion.local".to_owned()))]);
+    assert!(changed(&spec, &data(&spec.name, &[("email", "me@example.com")])).is_empty());
+}
+
+#[test]
+fn a_secret_of_somebody_else_is_read_and_named_when_it_lacks_a_key() {
+    let spec = spec(&[("database-url", SecretKey::Template("${shop-postgres:auth-url}".to_owned()))]);
+    let found = changed(&spec, &data("shop-postgres", &[("auth-url", "postgres://db\n")]));
+    assert_eq!(found["database-url"], "postgres://db");
+    let error = changes(&spec, &SecretData::new(), &mut random).expect_err("it is missing");
+    assert_eq!(error.to_string(), "Secret shop-postgres has no key auth-url: add it to the Secret");
+    let unit = Unit {
+        name: "auth".to_owned(),
+        kind: UnitKind::Service,
+        tier: catalog::Tier::Auth,
+        needs: Vec::new(),
+        enabled: true,
+        objects: Vec::new(),
+        secrets: vec![spec],
+    };
+    assert_eq!(foreign(&[unit]), ["shop-postgres"]);
+}
+
+#[test]
+fn random_values_are_long_and_never_the_same() {
+    let (one, other) = (random(&SecretKey::Password), random(&SecretKey::Password));
+    assert!(one.len() == 24 && one != other && one.chars().all(|c| c.is_ascii_alphanumeric()));
+    let key = STANDARD.decode(random(&SecretKey::Key256)).expect("base64");
+    assert_eq!(key.len(), 32);
+}

@@ -1,0 +1,334 @@
+//! What is said about a platform as it comes up, falls ill and gets well.
+
+use catalog::Tier;
+use operator::api::{Health, OrionPlatformStatus, Phase, TierPhase};
+use operator::controller::events::turns;
+use operator::controller::observe::Observed;
+use operator::controller::readiness::Readiness;
+use operator::controller::status::{Facts, build, deleting, invalid};
+use operator::plan::UnitKind;
+use operator::rollout::{Live, Subject, decide};
+use std::time::Duration;
+
+/// A platform of three units in three tiers over time.
+struct Story {
+    units: Vec<Observed>,
+    status: OrionPlatformStatus,
+    generation: i64,
+    revision: &'static str,
+    /// Seconds since the start.
+    time: i64,
+    paused: bool,
+}
+
+const READY: Readiness = Readiness { ready: 1, desired: 1, settled: true, serving: true, failed: false };
+const GONE: Readiness = Readiness { ready: 0, desired: 1, settled: false, serving: false, failed: false };
+const ROLLING: Readiness = Readiness { ready: 1, desired: 1, settled: false, serving: true, failed: false };
+
+fn unit(name: &str, tier: Tier, needs: &[&str]) -> Observed {
+    Observed {
+        name: name.to_owned(),
+        kind: if tier == Tier::Data { UnitKind::Store } else { UnitKind::Service },
+        tier,
+        needs: needs.iter().map(|n| (*n).to_owned()).collect(),
+        live: Live::Absent,
+        readiness: GONE,
+        image: None,
+        health: Health::Unknown,
+        cause: None,
+        objects: Vec::new(),
+    }
+}
+
+impl Story {
+    fn new() -> Self {
+        let units = vec![
+            unit("postgres", Tier::Data, &[]),
+            unit("auth", Tier::Auth, &["postgres"]),
+            unit("user", Tier::Business, &["auth"]),
+        ];
+        let status = OrionPlatformStatus::default();
+        Self { units, status, generation: 1, revision: "one", time: 0, paused: false }
+    }
+
+    fn installed() -> Self {
+        let mut story = Self::new();
+        for name in ["postgres", "auth", "user"] {
+            story.is(name, Live::Current, READY);
+        }
+        story.after(0);
+        story
+    }
+
+    fn is(&mut self, name: &str, live: Live, readiness: Readiness) -> &mut Observed {
+        let unit = self.units.iter_mut().find(|u| u.name == name).expect("a unit");
+        (unit.live, unit.readiness) = (live, readiness);
+        unit
+    }
+
+    fn edit(&mut self, revision: &'static str) {
+        self.generation += 1;
+        self.revision = revision;
+    }
+
+    /// Looks at it `seconds` later.
+    fn after(&mut self, seconds: i64) -> &OrionPlatformStatus {
+        self.time += seconds;
+        let subjects: Vec<Subject> = self.units.iter().map(Observed::subject).collect();
+        let decisions = decide(&subjects, self.status.last_good_revision.is_some());
+        self.status = build(&Facts {
+            before: &self.status,
+            generation: self.generation,
+            now: k8s_openapi::jiff::Timestamp::from_second(self.time).expect("a time"),
+            timeout: Duration::from_secs(60),
+            version: "1.0.0",
+            revision: self.revision,
+            paused: self.paused,
+            units: &self.units,
+            decisions: &decisions,
+        });
+        &self.status
+    }
+
+    fn condition(&self, kind: &str) -> &str {
+        let condition = self.status.conditions.iter().find(|c| c.type_ == kind);
+        condition.map_or("", |c| c.status.as_str())
+    }
+
+    fn message(&self) -> &str {
+        self.status.message.as_deref().unwrap_or_default()
+    }
+
+    fn tier(&self, number: i32) -> TierPhase {
+        self.status.tiers.iter().find(|t| t.tier == number).expect("a tier").phase
+    }
+}
+
+#[test]
+fn an_install_goes_up_tier_by_tier_and_ready_comes_last() {
+    let mut story = Story::new();
+    story.after(0);
+    assert_eq!(
+        (story.status.phase, story.tier(0), story.tier(2)),
+        (Some(Phase::Installing), TierPhase::Progressing, TierPhase::Waiting)
+    );
+    assert_eq!(story.message(), "postgres: 0 of 1 ready");
+    assert_eq!(story.status.tiers[1].blocked_by.as_deref(), Some("auth waits for postgres"));
+    story.is("postgres", Live::Current, READY);
+    story.after(1);
+    assert_eq!(
+        (story.condition("DataReady"), story.condition("AuthReady"), story.condition("Ready")),
+        ("True", "False", "False")
+    );
+    story.is("auth", Live::Current, READY);
+    story.is("user", Live::Current, READY);
+    story.after(1);
+    assert_eq!(
+        (story.status.phase, story.condition("Ready"), story.condition("Reconciling")),
+        (Some(Phase::Ready), "True", "False")
+    );
+    assert_eq!(story.status.last_good_revision.as_deref(), Some("one"));
+    assert_eq!(story.message(), "all 3 parts are ready");
+}
+
+#[test]
+fn a_status_that_says_nothing_new_is_equal_to_the_one_before() {
+    let mut story = Story::new();
+    for name in ["postgres", "auth", "user"] {
+        let before = story.after(1).clone();
+        assert_eq!(story.after(10), &before);
+        story.is(name, Live::Current, READY);
+    }
+    let before = story.after(1).clone();
+    assert_eq!(story.after(100_000), &before);
+}
+
+#[test]
+fn a_tier_without_progress_is_stalled_with_its_cause_and_what_is_above_waits() {
+    let mut story = Story::new();
+    story.is("postgres", Live::Current, READY);
+    story.after(0);
+    story.is("auth", Live::Current, GONE).cause = Some("CrashLoopBackOff, exit 1: no".to_owned());
+    story.after(30);
+    assert_eq!((story.status.phase, story.condition("Reconciling")), (Some(Phase::Installing), "True"));
+    assert_eq!(story.message(), "auth: CrashLoopBackOff, exit 1: no");
+    story.after(30);
+    assert_eq!(
+        (story.status.phase, story.tier(2), story.tier(3)),
+        (Some(Phase::Stalled), TierPhase::Stalled, TierPhase::Waiting)
+    );
+    assert_eq!(
+        (story.condition("Stalled"), story.condition("Reconciling"), story.condition("Ready")),
+        ("True", "False", "False")
+    );
+    assert_eq!(story.message(), "auth: CrashLoopBackOff, exit 1: no");
+    // Put right, it goes on by itself.
+    story.is("auth", Live::Current, READY);
+    story.after(1);
+    assert_eq!((story.status.phase, story.tier(3)), (Some(Phase::Installing), TierPhase::Progressing));
+}
+
+#[test]
+fn the_timeout_counts_from_the_last_progress_across_restarts_of_the_operator() {
+    let mut story = Story::new();
+    story.is("postgres", Live::Current, READY).readiness.desired = 1;
+    story.is("auth", Live::Current, GONE);
+    story.after(0);
+    story.after(59);
+    assert_eq!(story.tier(2), TierPhase::Progressing);
+    // All that a new operator has is the status.
+    let status = serde_json::to_value(&story.status).expect("JSON");
+    story.status = serde_json::from_value(status).expect("a status");
+    story.after(1);
+    assert_eq!(story.tier(2), TierPhase::Stalled);
+}
+
+#[test]
+fn a_new_spec_ends_a_stall() {
+    let mut story = Story::new();
+    story.is("postgres", Live::Current, GONE);
+    story.after(0);
+    story.after(60);
+    assert_eq!(story.status.phase, Some(Phase::Stalled));
+    story.edit("two");
+    story.after(1);
+    assert_eq!(story.status.phase, Some(Phase::Installing));
+    story.after(60);
+    assert_eq!(story.status.phase, Some(Phase::Stalled));
+}
+
+#[test]
+fn ill_after_install_is_degraded_and_never_stalled() {
+    let mut story = Story::installed();
+    story.is("auth", Live::Current, GONE).cause = Some("restarted once, exit 1".to_owned());
+    story.after(1);
+    assert_eq!((story.status.phase, story.tier(2)), (Some(Phase::Degraded), TierPhase::Degraded));
+    assert_eq!(
+        (story.condition("Ready"), story.condition("Degraded"), story.condition("Stalled")),
+        ("False", "True", "False")
+    );
+    story.after(10_000);
+    assert_eq!((story.status.phase, story.condition("Stalled")), (Some(Phase::Degraded), "False"));
+    story.is("auth", Live::Current, READY);
+    story.after(1);
+    assert_eq!((story.status.phase, story.condition("Degraded")), (Some(Phase::Ready), "False"));
+}
+
+#[test]
+fn an_edit_is_a_rollout_and_ready_only_when_its_own_generation_is() {
+    let mut story = Story::installed();
+    story.edit("two");
+    story.is("user", Live::Edited, READY);
+    story.after(1);
+    assert_eq!((story.status.phase, story.condition("Ready")), (Some(Phase::Updating), "False"));
+    assert_eq!(story.status.observed_generation, 2);
+    story.is("user", Live::Current, ROLLING);
+    story.after(1);
+    assert_eq!((story.status.phase, story.condition("BusinessReady")), (Some(Phase::Updating), "False"));
+    assert_eq!(story.status.last_good_revision.as_deref(), Some("one"));
+    story.is("user", Live::Current, READY);
+    story.after(1);
+    assert_eq!(
+        (story.status.phase, story.status.last_good_revision.as_deref()),
+        (Some(Phase::Ready), Some("two"))
+    );
+}
+
+#[test]
+fn an_edit_that_does_not_come_up_stalls_although_the_old_pods_serve() {
+    let mut story = Story::installed();
+    story.edit("two");
+    story.is("user", Live::Current, ROLLING).cause = Some("ImagePullBackOff: user:9: not found".to_owned());
+    story.after(1);
+    story.after(60);
+    assert_eq!(
+        (story.status.phase, story.message()),
+        (Some(Phase::Stalled), "user: ImagePullBackOff: user:9: not found")
+    );
+}
+
+#[test]
+fn drift_that_is_mended_in_passing_does_not_end_ready() {
+    let mut story = Story::installed();
+    story.is("auth", Live::Edited, READY);
+    let before = story.status.clone();
+    assert_eq!(story.after(5), &before);
+}
+
+#[test]
+fn an_edit_that_waits_for_an_ill_dependency_stalls_with_the_dependency_as_the_cause() {
+    let mut story = Story::installed();
+    story.is("auth", Live::Current, GONE);
+    story.after(1);
+    story.edit("two");
+    story.is("user", Live::Edited, READY);
+    story.after(1);
+    assert_eq!((story.tier(2), story.tier(3)), (TierPhase::Degraded, TierPhase::Waiting));
+    assert_eq!(story.status.tiers[2].blocked_by.as_deref(), Some("user waits for auth"));
+    story.after(60);
+    assert_eq!(
+        (story.tier(2), story.tier(3), story.status.phase),
+        (TierPhase::Degraded, TierPhase::Stalled, Some(Phase::Stalled))
+    );
+}
+
+#[test]
+fn a_service_that_says_it_is_down_is_not_ready_although_its_pods_are() {
+    let mut story = Story::installed();
+    let auth = story.is("auth", Live::Current, READY);
+    (auth.health, auth.cause) = (Health::Down, Some("postgres: connection refused".to_owned()));
+    story.after(1);
+    assert_eq!(
+        (story.status.phase, story.condition("Ready"), story.condition("Degraded")),
+        (Some(Phase::Degraded), "False", "True")
+    );
+    assert_eq!(story.message(), "auth: postgres: connection refused");
+    story.is("auth", Live::Current, READY).health = Health::Degraded;
+    story.after(1);
+    assert_eq!((story.condition("Ready"), story.condition("Degraded")), ("True", "True"));
+}
+
+#[test]
+fn a_paused_platform_says_so_and_its_clock_stands() {
+    let mut story = Story::new();
+    story.paused = true;
+    story.after(0);
+    story.after(1000);
+    assert_eq!((story.status.phase, story.condition("Stalled")), (Some(Phase::Paused), "False"));
+}
+
+#[test]
+fn an_invalid_spec_is_stalled_and_keeps_what_is_known() {
+    let story = Story::installed();
+    let now = k8s_openapi::jiff::Timestamp::UNIX_EPOCH;
+    let status = invalid(&story.status, 2, now, &["spec.version: too new".to_owned(), "b".to_owned()]);
+    assert_eq!((status.phase, status.observed_generation), (Some(Phase::Invalid), 2));
+    assert_eq!(status.message.as_deref(), Some("spec.version: too new; b"));
+    let stalled = status.conditions.iter().find(|c| c.type_ == "Stalled").expect("a condition");
+    assert_eq!((stalled.status.as_str(), stalled.reason.as_str()), ("True", "InvalidSpec"));
+    assert_eq!((status.services, status.tiers), (story.status.services, story.status.tiers));
+}
+
+#[test]
+fn teardown_names_what_it_waits_for() {
+    let story = Story::installed();
+    let left = [(0, vec!["postgres".to_owned()]), (2, vec!["auth".to_owned()])];
+    let now = k8s_openapi::jiff::Timestamp::UNIX_EPOCH;
+    let status = deleting(&story.status, 2, now, &left);
+    assert_eq!(status.phase, Some(Phase::Deleting));
+    assert_eq!(status.message.as_deref(), Some("being taken down: waits for the pods of auth to end"));
+    assert_eq!(status.services.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["postgres", "auth"]);
+    assert_eq!(status, deleting(&status, 2, k8s_openapi::jiff::Timestamp::MAX, &left));
+}
+
+#[test]
+fn an_event_tells_each_turn_once() {
+    let mut story = Story::new();
+    let empty = story.status.clone();
+    let first = story.after(0).clone();
+    assert_eq!(turns(&empty, &first).iter().map(|t| t.1.as_str()).collect::<Vec<_>>(), ["Installing"]);
+    story.is("postgres", Live::Current, READY);
+    let second = story.after(1).clone();
+    assert_eq!(turns(&first, &second).iter().map(|t| t.1.as_str()).collect::<Vec<_>>(), ["DataReady"]);
+    assert_eq!(turns(&second, &second), []);
+}

@@ -1,0 +1,156 @@
+//! What is taken away, and when.
+
+use catalog::Tier;
+use operator::api::{DeletionPolicy, Health};
+use operator::controller::cache::Children;
+use operator::controller::delete::{Step, left, next};
+use operator::controller::observe::Observed;
+use operator::controller::prune::superfluous;
+use operator::controller::readiness::Readiness;
+use operator::plan::UnitKind;
+use operator::rollout::Live;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+fn object(kind: &str, name: &str, unit: &str, tier: u8) -> Value {
+    json!({"kind": kind, "metadata": {"name": name, "namespace": "ns", "labels": {
+        "app.kubernetes.io/name": unit, "app.kubernetes.io/instance": "orion", "orion.dev/tier": tier.to_string(),
+    }}})
+}
+
+fn data(mut object: Value) -> Value {
+    object["metadata"]["labels"]["orion.dev/data"] = "true".into();
+    object
+}
+
+const KINDS: [&str; 7] =
+    ["Deployment", "StatefulSet", "Pod", "Service", "ConfigMap", "Secret", "PersistentVolumeClaim"];
+
+fn children(objects: Vec<Value>) -> Children {
+    let with_key = |object: Value| {
+        let kind = KINDS.into_iter().chain(["Job"]).find(|k| object["kind"] == *k).expect("a kind");
+        ((kind, object["metadata"]["name"].as_str().expect("a name").to_owned()), Arc::new(object))
+    };
+    objects.into_iter().map(with_key).collect()
+}
+
+fn names(objects: &[&Value]) -> Vec<String> {
+    objects.iter().map(|o| format!("{} {}", o["kind"], o["metadata"]["name"]).replace('"', "")).collect()
+}
+
+fn platform() -> Vec<Value> {
+    vec![
+        object("StatefulSet", "orion-postgres", "postgres", 0),
+        object("Pod", "orion-postgres-0", "postgres", 0),
+        data(object("PersistentVolumeClaim", "orion-postgres-data", "postgres", 0)),
+        data(object("Secret", "orion-postgres-admin", "postgres", 0)),
+        object("Deployment", "orion-auth", "auth", 2),
+        object("Pod", "orion-auth-1", "auth", 2),
+        object("Service", "orion-auth", "auth", 2),
+        object("Secret", "orion-auth-credentials", "auth", 2),
+    ]
+}
+
+fn without(objects: Vec<Value>, names: &[&str]) -> Vec<Value> {
+    objects
+        .into_iter()
+        .filter(|o| {
+            !names.iter().any(|n| format!("{} {}", o["kind"], o["metadata"]["name"]).replace('"', "") == *n)
+        })
+        .collect()
+}
+
+#[test]
+fn the_highest_tier_goes_first_and_its_last_pod_is_waited_for() {
+    let all = children(platform());
+    assert!(
+        matches!(next(&all, DeletionPolicy::Delete), Step::Tier(o) if names(&o) == ["Deployment orion-auth"])
+    );
+    assert_eq!(left(&all), [(0, vec!["postgres".to_owned()]), (2, vec!["auth".to_owned()])]);
+    let pods_only = children(without(platform(), &["Deployment orion-auth"]));
+    assert!(matches!(next(&pods_only, DeletionPolicy::Delete), Step::Tier(o) if o.is_empty()));
+    let below = children(without(platform(), &["Deployment orion-auth", "Pod orion-auth-1"]));
+    assert!(
+        matches!(next(&below, DeletionPolicy::Delete), Step::Tier(o) if names(&o) == ["StatefulSet orion-postgres"])
+    );
+}
+
+#[test]
+fn what_is_leaving_already_is_waited_for_and_not_deleted_again() {
+    let mut objects = platform();
+    objects[4]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    assert!(matches!(next(&children(objects), DeletionPolicy::Delete), Step::Tier(o) if o.is_empty()));
+}
+
+fn at_rest() -> Children {
+    let running =
+        ["StatefulSet orion-postgres", "Pod orion-postgres-0", "Deployment orion-auth", "Pod orion-auth-1"];
+    children(without(platform(), &running))
+}
+
+#[test]
+fn the_data_and_its_keys_are_kept_if_so_wanted() {
+    let all = at_rest();
+    let Step::Rest(objects) = next(&all, DeletionPolicy::RetainData) else { panic!("there is a rest") };
+    assert_eq!(names(&objects), ["Secret orion-auth-credentials", "Service orion-auth"]);
+    let Step::Rest(objects) = next(&all, DeletionPolicy::Delete) else { panic!("there is a rest") };
+    assert_eq!(objects.len(), 4);
+}
+
+#[test]
+fn it_is_done_when_only_what_is_kept_is_left() {
+    let kept = children(vec![data(object("PersistentVolumeClaim", "orion-postgres-data", "postgres", 0))]);
+    assert_eq!(next(&kept, DeletionPolicy::RetainData), Step::Done);
+    assert_ne!(next(&kept, DeletionPolicy::Delete), Step::Done);
+}
+
+fn observed(name: &str, tier: Tier, objects: Vec<Value>, settled: bool) -> Observed {
+    Observed {
+        name: name.to_owned(),
+        kind: UnitKind::Service,
+        tier,
+        needs: Vec::new(),
+        live: Live::Current,
+        readiness: Readiness { settled, ..Readiness::default() },
+        image: None,
+        health: Health::Unknown,
+        cause: None,
+        objects,
+    }
+}
+
+#[test]
+fn what_is_switched_off_goes_from_the_top_and_keeps_its_secrets_and_volumes() {
+    let mut objects = platform();
+    objects.push(object("Deployment", "orion-user", "user", 3));
+    objects.push(object("Service", "orion-user", "user", 3));
+    let all = children(objects.clone());
+    assert_eq!(names(&superfluous(&all, &[], &[])), ["Deployment orion-user", "Service orion-user"]);
+    let user_gone = children(platform());
+    assert_eq!(names(&superfluous(&user_gone, &[], &[])), ["Deployment orion-auth", "Service orion-auth"]);
+    let running = children(without(platform(), &["Deployment orion-auth", "Service orion-auth"]));
+    assert!(superfluous(&running, &[], &[]).is_empty(), "a pod of auth is still there");
+    assert!(
+        superfluous(&at_rest(), &[], &["orion-auth".to_owned()]).is_empty(),
+        "it is the controller's own"
+    );
+}
+
+#[test]
+fn what_is_planned_stays() {
+    let planned = vec![object("StatefulSet", "orion-postgres", "postgres", 0)];
+    let units = [observed("postgres", Tier::Data, planned.clone(), false)];
+    assert!(superfluous(&children(planned), &units, &[]).is_empty());
+}
+
+#[test]
+fn the_old_provision_job_goes_when_the_new_one_is_done() {
+    let (old, new) = (
+        object("Job", "orion-provision-1", "provision", 0),
+        object("Job", "orion-provision-2", "provision", 0),
+    );
+    let all = children(vec![old, new.clone()]);
+    let unit = |settled| [observed("provision", Tier::Data, vec![new.clone()], settled)];
+    assert!(superfluous(&all, &unit(false), &[]).is_empty());
+    assert_eq!(names(&superfluous(&all, &unit(true), &[])), ["Job orion-provision-1"]);
+}
