@@ -6,14 +6,18 @@
 mod common;
 mod crd;
 pub mod examples;
+mod exposure;
 mod platform;
+mod rollout;
 mod services;
 mod status;
 mod stores;
 
 pub use common::{ResourceList, Resources, SecretRef};
 pub use crd::{crd, crd_yaml};
+pub use exposure::*;
 pub use platform::*;
+pub use rollout::*;
 pub use services::*;
 pub use status::*;
 pub use stores::*;

@@ -1,6 +1,8 @@
 //! The resource itself and the parts of its spec that concern the platform as a whole.
 
-use super::common::{self, SecretRef, rules};
+use super::common::{self, SecretRef};
+use super::exposure::Exposure;
+use super::rollout::RolloutSpec;
 use super::services::ServiceSpec;
 use super::status::OrionPlatformStatus;
 use super::stores::StoreSpec;
@@ -8,8 +10,6 @@ use catalog::Store;
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// A whole ORION platform: data stores, services and the way in. `spec: {}` is complete.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -102,82 +102,6 @@ pub enum PullPolicy {
     Never,
 }
 
-/// How clients outside the cluster reach the gateway: exactly one of none, nodePort or loadBalancer.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = rules(&[(
-    "[has(self.none), has(self.nodePort), has(self.loadBalancer)].filter(set, set).size() == 1",
-    "write exactly one of none, nodePort or loadBalancer, as in \"nodePort: {}\""
-)])))]
-pub struct Exposure {
-    /// Reachable from inside the cluster only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub none: Option<NoExposure>,
-    /// A port on every node.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub node_port: Option<NodePort>,
-    /// A load balancer of the cluster's provider.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub load_balancer: Option<LoadBalancer>,
-}
-
-/// Reachable from inside the cluster only.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct NoExposure {}
-
-/// A port on every node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct NodePort {
-    /// The port, in the range that the cluster allows, usually 30000 to 32767. Default: one that the cluster picks,
-    /// and keeps.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 65535))]
-    pub port: Option<i32>,
-}
-
-/// A load balancer of the cluster's provider.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = rules(&[(
-    "has(self.class) == has(oldSelf.class) && (!has(self.class) || self.class == oldSelf.class)",
-    "loadBalancer.class can't be changed: write exposure with none first, then with the new class"
-)])))]
-pub struct LoadBalancer {
-    /// Port on which the load balancer listens. Default: 80.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 65535))]
-    pub port: Option<i32>,
-    /// The class of load balancer, where a cluster has several.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 317))]
-    pub class: Option<String>,
-    /// Annotations of the Service, with which providers are told what is wanted.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "annotations")]
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// How changes are rolled out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RolloutSpec {
-    /// How long a tier may go without progress before the rollout counts as failed, as in "90s", "5m" or "1h30m";
-    /// from 10s to 24h. Default: 5m.
-    #[schemars(schema_with = "tier_timeout")]
-    pub tier_timeout: String,
-    /// What happens then. Hold: what is above waits, the status says why, and the rollout goes on by itself once the
-    /// cause is gone. Default: Hold.
-    pub on_failure: OnFailure,
-}
-
-/// What happens when a rollout fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum OnFailure {
-    #[default]
-    Hold,
-}
-
 /// What becomes of the managed stores' data when the platform is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
@@ -187,21 +111,6 @@ pub enum DeletionPolicy {
 }
 
 pub const DEFAULT_REGISTRY: &str = "ghcr.io/orion-platform";
-pub const DEFAULT_TIER_TIMEOUT: Duration = Duration::from_secs(300);
-
-impl Default for RolloutSpec {
-    fn default() -> Self {
-        Self { tier_timeout: "5m".to_owned(), on_failure: OnFailure::Hold }
-    }
-}
-
-impl RolloutSpec {
-    /// The timeout as time. What the schema would refuse counts as the default: a platform is never without one.
-    pub fn timeout(&self) -> Duration {
-        parse_duration(&self.tier_timeout).unwrap_or(DEFAULT_TIER_TIMEOUT)
-    }
-}
-
 impl OrionPlatformSpec {
     /// What is said about a store. None is the same as managed with every default.
     pub fn store(&self, store: Store) -> Option<&StoreSpec> {
@@ -227,19 +136,6 @@ impl OrionPlatformSpec {
     }
 }
 
-/// "1h30m", "5m", "90s": hours, minutes and seconds in this order, each at most once.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let mut seconds = 0u64;
-    let mut rest = text;
-    for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
-        if let Some((number, after)) = rest.split_once(unit) {
-            seconds = seconds.checked_add(number.parse::<u64>().ok()?.checked_mul(factor)?)?;
-            rest = after;
-        }
-    }
-    (rest.is_empty() && seconds > 0).then(|| Duration::from_secs(seconds))
-}
-
 fn version(_: &mut SchemaGenerator) -> Schema {
     common::string(
         64,
@@ -258,20 +154,6 @@ fn registry(_: &mut SchemaGenerator) -> Schema {
             "not a registry: write host[:port][/path] without https:// and without a slash at the end, as in \"ghcr.io/acme\"",
         )],
     )
-}
-
-fn tier_timeout(_: &mut SchemaGenerator) -> Schema {
-    common::string(
-        16,
-        &[(
-            "self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",
-            "not a time between 10s and 24h: write it as \"90s\", \"5m\" or \"1h30m\"",
-        )],
-    )
-}
-
-fn annotations(_: &mut SchemaGenerator) -> Schema {
-    common::string_map(32, 4096, &[])
 }
 
 fn service_list(generator: &mut SchemaGenerator) -> Schema {

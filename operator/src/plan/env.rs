@@ -15,6 +15,7 @@ const RESERVED: &[&str] = &[
     "ORION_NAMESPACE",
     "ORION_LISTEN",
     "ORION_MANAGEMENT_LISTEN",
+    "ORION_TERMINATION_LOG",
     "ORION_TOKEN_ISSUER",
     "ORION_CALLER_KEYS_FILE",
     "ORION_SERVICE_TOKENS_DIR",
@@ -27,7 +28,10 @@ const RESERVED: &[&str] = &[
 ];
 
 fn reserved() -> impl Iterator<Item = &'static str> {
-    let generated = catalog::SERVICES.iter().flat_map(|s| s.secrets).map(|secret| secret.env);
+    // What is read from a file could be given directly as well.
+    let generated = catalog::SERVICES.iter().flat_map(|s| s.secrets);
+    let generated =
+        generated.flat_map(|secret| [Some(secret.env), secret.env.strip_suffix("_FILE")]).flatten();
     RESERVED.iter().copied().chain(generated)
 }
 

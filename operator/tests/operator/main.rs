@@ -1,5 +1,6 @@
 //! The operator's tests that need no cluster: one binary, one module for each part.
 
+mod any_platform;
 mod controller;
 mod crd;
 mod plan;

@@ -1,11 +1,12 @@
 //! What holds of every plan, whatever the spec: it is made without panic, its names fit, its pods are restricted.
 
+use super::any_platform::any_platform;
+use operator::api::OrionPlatform;
 use operator::api::examples::{BAD, GOOD, platform};
-use operator::api::{OrionPlatform, Toleration, TolerationOperator};
 use operator::plan::{CONFIG_HASH, Inputs, Plan, SecretKey, is_reserved, plan};
 use proptest::prelude::*;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const IMAGE: &str = super::plan::IMAGE;
 
@@ -199,106 +200,4 @@ fn the_operators_variables_are_reserved() {
             assert!(is_reserved(name), "{name} could be set in the spec as well");
         }
     }
-}
-
-fn any_platform() -> impl Strategy<Value = OrionPlatform> {
-    let name = "[a-z]([-a-z0-9]{0,38}[a-z0-9])?";
-    let services = proptest::sample::subsequence(vec!["auth", "user", "gateway"], 0..=3)
-        .prop_flat_map(|names| names.into_iter().map(any_service).collect::<Vec<_>>());
-    (name, any_store(), any_store(), any_store(), services, any_exposure(), any::<bool>()).prop_map(
-        |(name, postgres, redis, rabbitmq, services, exposure, delete)| {
-            let mut spec = serde_json::json!({
-                "services": services,
-                "deletionPolicy": if delete { "Delete" } else { "RetainData" },
-            });
-            let parts =
-                [("postgres", postgres), ("redis", redis), ("rabbitmq", rabbitmq), ("exposure", exposure)];
-            for (field, value) in parts.into_iter().filter(|(_, value)| !value.is_null()) {
-                spec[field] = value;
-            }
-            let spec = serde_json::from_value(spec).expect("a spec");
-            let mut platform = OrionPlatform::new(&name, spec);
-            platform.metadata.namespace = Some("default".to_owned());
-            platform
-        },
-    )
-}
-
-fn any_quantity() -> impl Strategy<Value = String> + Clone {
-    (1u32..5000, proptest::sample::select(vec!["Mi", "M", "Gi", "G"]))
-        .prop_map(|(n, unit)| format!("{n}{unit}"))
-}
-
-fn any_resources() -> impl Strategy<Value = Value> {
-    let part = proptest::option::of(any_quantity());
-    let cpu = proptest::option::of((1u32..8000).prop_map(|n| format!("{n}m")));
-    (part.clone(), part, cpu.clone(), cpu).prop_map(|(request, limit, cpu, cpu_limit)| {
-        let sorted = |a: Option<String>, b: Option<String>| match (a, b) {
-            // The schema refuses a request above its limit.
-            (Some(a), Some(b)) if milli(&a) > milli(&b) => (Some(b), Some(a)),
-            other => other,
-        };
-        let (request, limit) = sorted(request, limit);
-        let (cpu, cpu_limit) = sorted(cpu, cpu_limit);
-        let list = |cpu: Option<String>, memory: Option<String>| {
-            let all = [("cpu", cpu), ("memory", memory)];
-            let all: BTreeMap<_, _> = all.into_iter().filter_map(|(k, v)| Some((k, v?))).collect();
-            all
-        };
-        serde_json::json!({"requests": list(cpu, request), "limits": list(cpu_limit, limit)})
-    })
-}
-
-fn milli(text: &str) -> Option<u128> {
-    operator::plan::quantity::milli(text)
-}
-
-fn any_store() -> impl Strategy<Value = Value> {
-    let managed = (any_quantity(), any_resources(), 1i64..70000).prop_map(|(storage, resources, id)| {
-        let ids = serde_json::json!({"runAsUser": id});
-        serde_json::json!({"managed": {"storage": storage, "resources": resources, "securityContext": ids}})
-    });
-    let external =
-        ("[a-z]{1,20}", any::<bool>(), proptest::option::of(1i32..=65535)).prop_map(|(host, tls, port)| {
-            match port {
-                Some(port) => serde_json::json!({"external": {
-                    "host": host, "tls": tls, "port": port, "secretRef": {"name": "elsewhere"},
-                }}),
-                None => {
-                    serde_json::json!({"external": {"provisioning": "None", "secretRef": {"name": "given"}}})
-                }
-            }
-        });
-    prop_oneof![Just(Value::Null), managed, external]
-}
-
-fn any_exposure() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        Just(Value::Null),
-        Just(serde_json::json!({"none": {}})),
-        proptest::option::of(1i32..=65535).prop_map(|port| serde_json::json!({"nodePort": {"port": port}})),
-        proptest::option::of(1i32..=65535)
-            .prop_map(|port| serde_json::json!({"loadBalancer": {"port": port}})),
-    ]
-}
-
-fn any_service(name: &'static str) -> impl Strategy<Value = Value> {
-    let tolerations = proptest::collection::vec("[a-z]{0,10}", 0..3);
-    let env = proptest::collection::btree_map("[A-Z_][A-Z0-9_]{0,20}", ".{0,30}", 0..4);
-    (any::<bool>(), 0i32..=50, any_resources(), env, tolerations).prop_map(
-        move |(enabled, replicas, resources, env, keys)| {
-            let env: Vec<Value> =
-                env.iter().map(|(name, value)| serde_json::json!({"name": name, "value": value})).collect();
-            let toleration = |key: &String| Toleration {
-                key: Some(key.clone()),
-                operator: Some(TolerationOperator::Exists),
-                ..Toleration::default()
-            };
-            let tolerations: Vec<Toleration> = keys.iter().map(toleration).collect();
-            serde_json::json!({
-                "name": name, "enabled": enabled, "replicas": replicas, "resources": resources, "env": env,
-                "pod": {"tolerations": tolerations},
-            })
-        },
-    )
 }

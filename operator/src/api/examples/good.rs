@@ -1,0 +1,65 @@
+//! Specs that are accepted: between them they use every field.
+
+use super::Good;
+
+pub const GOOD: &[Good] = &[
+    Good { what: "nothing at all", spec: "{}" },
+    Good {
+        what: "every store managed with its defaults",
+        spec: "{postgres: {managed: {}}, redis: {managed: {}}, rabbitmq: {managed: {}}}",
+    },
+    Good {
+        what: "stores of one's own sizes",
+        spec: r#"postgres:
+  managed:
+    image: docker.io/pgvector/pgvector:pg17@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    storage: 100Gi
+    storageClass: fast.example.com
+    resources: {requests: {cpu: "2", memory: 4Gi}, limits: {cpu: "4", memory: 8Gi}}
+    securityContext: {runAsUser: 26, runAsGroup: 26, fsGroup: 26}
+redis: {managed: {storage: 5Gi, resources: {limits: {memory: 1Gi}}}}"#,
+    },
+    Good {
+        what: "stores of somebody else",
+        spec: "postgres: {external: {host: db.example.com, port: 6432, secretRef: {name: db-admin}}}
+redis: {external: {provisioning: None, secretRef: {name: redis-urls}}}
+rabbitmq: {external: {host: mq.example.com, managementPort: 443, tls: true, secretRef: {name: mq-admin}}}",
+    },
+    Good {
+        what: "a service with every setting",
+        spec: r#"services:
+  - name: auth
+    replicas: 3
+    image: registry.example.com:5000/acme/auth:1.2.3-debug
+    env: [{name: ORION_LOG, value: "info,auth=debug"}, {name: RUST_BACKTRACE, value: "1"}]
+    resources: {requests: {cpu: 250m, memory: 64Mi}, limits: {memory: 512Mi}}
+    pod:
+      nodeSelector: {disktype: ssd}
+      tolerations: [{key: spot, operator: Exists, effect: NoSchedule}, {operator: Exists, effect: NoExecute, tolerationSeconds: 60}]
+      topologySpread: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone}]
+      annotations: {prometheus.io/scrape: "true"}"#,
+    },
+    Good { what: "a service that is stopped and kept", spec: "{services: [{name: user, replicas: 0}]}" },
+    Good {
+        what: "services switched off from the top",
+        spec: "{services: [{name: gateway, enabled: false}, {name: user, enabled: false}]}",
+    },
+    Good { what: "a port on every node", spec: "{exposure: {nodePort: {port: 30080}}}" },
+    Good {
+        what: "a load balancer",
+        spec: "exposure:
+  loadBalancer:
+    port: 8080
+    class: example.com/internal
+    annotations: {example.com/tier: internal}",
+    },
+    Good { what: "no way in from outside", spec: "{exposure: {none: {}}}" },
+    Good {
+        what: "images of one's own",
+        spec: r#"{version: 0.1.0, image: {registry: "registry.example.com:5000/acme/orion", pullPolicy: Always, pullSecrets: [{name: registry}]}}"#,
+    },
+    Good {
+        what: "patience, and data that goes with the platform",
+        spec: "{rollout: {tierTimeout: 1h30m, onFailure: Hold}, deletionPolicy: Delete, paused: true}",
+    },
+];
