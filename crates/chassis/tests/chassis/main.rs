@@ -1,0 +1,13 @@
+//! The chassis around a small service, over real stores.
+
+#[path = "../../examples/sample/service.rs"]
+mod sample;
+
+mod config;
+mod extractors;
+mod health;
+mod outbox;
+mod process;
+mod requests;
+mod stores;
+mod tokens;
