@@ -19,6 +19,10 @@ pub struct Settings {
     pub account_lockout: Policy,
     pub address_lockout: Policy,
     pub key_schedule: Schedule,
+    /// How often it is looked whether a signing key is due, and for keys that another replica made.
+    pub keys_every: Duration,
+    /// How often it is looked whether Redis lost the revocations: while it has, everybody is refused.
+    pub revocations_every: Duration,
     /// How long logins and security events are kept.
     pub log_retention: SignedDuration,
 }
@@ -54,6 +58,18 @@ impl Settings {
             reader.or("ORION_HASH_QUEUE", 64_usize, "logins waiting for that; more are answered 503");
         let account = lockout(reader, "ACCOUNT", 5);
         let address = lockout(reader, "ADDRESS", 50);
+        let keys_every = every(
+            reader,
+            "ORION_SIGNING_KEY_CHECK",
+            30,
+            "how often it is looked whether a signing key is due",
+        );
+        let revocations_every = every(
+            reader,
+            "ORION_REVOCATION_CHECK",
+            2,
+            "how often it is looked whether Redis was emptied, and late revocations are written to it",
+        );
         let log_retention = duration(
             reader,
             "ORION_LOGIN_LOG_RETENTION",
@@ -76,6 +92,8 @@ impl Settings {
                 keep_retired: access_token_ttl + SignedDuration::from_hours(1),
                 ..key_schedule?
             },
+            keys_every: keys_every?,
+            revocations_every: revocations_every?,
             log_retention: log_retention?,
         })
     }
@@ -99,6 +117,13 @@ fn duration(
             Ok(duration)
         }
         _ => Err(reader.refuse(format!("{name}: must be between 1s and 3650d"))),
+    }
+}
+
+fn every(reader: &mut Reader, name: &'static str, seconds: u64, help: &'static str) -> Result<Duration, Bad> {
+    match reader.duration(name, Duration::from_secs(seconds), help)? {
+        pause if pause >= Duration::from_millis(10) && pause <= Duration::from_secs(HOUR) => Ok(pause),
+        _ => Err(reader.refuse(format!("{name}: must be between 10ms and 1h"))),
     }
 }
 

@@ -11,15 +11,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS_EVERY: Duration = Duration::from_secs(30);
-/// An emptied Redis refuses everybody until it is filled again: look often.
-const REDIS_EVERY: Duration = Duration::from_secs(2);
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 const PURGE_AT_ONCE: i64 = 5_000;
 
 pub(crate) fn start(chassis: &Chassis, app: &Arc<App>) {
-    every(chassis, app, KEYS_EVERY, "signing keys", |app| Box::pin(keys::rotate_and_load(app)));
-    every(chassis, app, REDIS_EVERY, "revocations in Redis", |app| Box::pin(fill_redis(app)));
+    every(chassis, app, app.settings.keys_every, "signing keys", |app| Box::pin(keys::rotate_and_load(app)));
+    every(chassis, app, app.settings.revocations_every, "revocations in Redis", |app| {
+        Box::pin(fill_redis(app))
+    });
     every(chassis, app, PURGE_EVERY, "purge", |app| Box::pin(purge_all(app)));
 }
 

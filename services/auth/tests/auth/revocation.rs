@@ -1,0 +1,86 @@
+//! Redis may forget; nobody who was shut out comes back in.
+
+use crate::stage::{Stage, claims, env, refused, until};
+use auth::cache::Cache;
+use auth::config::Settings;
+use auth::flows::revocation::{Filled, keep_redis_filled};
+use auth::state::App;
+use chassis::config::Reader;
+use contracts::problem;
+use fred::interfaces::KeysInterface;
+use jiff::SignedDuration;
+use std::sync::Arc;
+
+const EPOCH: &str = "revoked:epoch";
+
+/// A service that leaves Redis alone, so that a test does each step itself.
+async fn idle_stage() -> Stage {
+    let stage = Stage::of(env().await.set("ORION_REVOCATION_CHECK", "1h")).await;
+    until("the first filling is over", || async { stage.redis_get(EPOCH).await.is_some() }).await;
+    stage
+}
+
+/// Another replica, in as far as it fills Redis.
+fn replica(stage: &Stage) -> Arc<App> {
+    let key = ("ORION_KEY_ENCRYPTION_KEY".to_owned(), crate::stage::MASTER_KEY.to_owned());
+    App::new(stage.service.chassis().clone(), Settings::read(&mut Reader::new([key])).unwrap())
+}
+
+#[tokio::test]
+async fn an_emptied_redis_is_filled_again_and_only_then_trusted() {
+    let stage = Stage::new().await;
+    let person = stage.person().await;
+    let (out, still_in) = (stage.login(&person).await, stage.login(&person).await);
+    stage.try_logout(&out.access_token, false).await;
+    let key = format!("revoked:sid:{}", claims(&out.access_token).sid);
+    let before = stage.redis_get(&key).await;
+
+    stage.flush_redis().await;
+    // Whether Redis is filled already or not:
+    refused(stage.try_me(&out.access_token).await, problem::TOKEN_REVOKED).await;
+    stage.me(&still_in.access_token).await;
+    until("the epoch is set", || async { stage.redis_get(EPOCH).await.is_some() }).await;
+    assert_eq!(stage.redis_get(&key).await, before);
+    let ttl: i64 = stage.redis.ttl(EPOCH).await.unwrap();
+    assert_eq!(ttl, -1, "the epoch ends only with Redis itself");
+}
+
+#[tokio::test]
+async fn replicas_that_fill_redis_at_once_do_not_disturb_each_other() {
+    let stage = idle_stage().await;
+    let person = stage.person().await;
+    for _ in 0..5 {
+        let session = stage.login(&person).await;
+        stage.try_logout(&session.access_token, false).await;
+    }
+    stage.flush_redis().await;
+    let (one, two) = (replica(&stage), replica(&stage));
+    let (first, second) = futures::join!(keep_redis_filled(&one), keep_redis_filled(&two));
+    for filled in [first.unwrap(), second.unwrap()] {
+        assert!(matches!(filled, Filled::Rebuilt(10) | Filled::Kept(0)), "{filled:?}");
+    }
+    let keys: Vec<String> = stage.as_redis_admin("KEYS", vec!["revoked:*"]).await;
+    assert_eq!(keys.len(), 11, "ten revocations and the epoch, no marker: {keys:?}");
+    assert_eq!(keep_redis_filled(&one).await.unwrap(), Filled::Kept(0));
+}
+
+#[tokio::test]
+async fn redis_emptied_while_it_is_filled_is_not_taken_for_filled() {
+    let stage = idle_stage().await;
+    let cache = Cache::new(stage.service.chassis().redis().clone());
+    stage.flush_redis().await;
+    let marker = cache.begin_rebuild(stage.clock.now()).await.unwrap();
+    stage.flush_redis().await;
+    assert!(!cache.finish_rebuild(&marker).await.unwrap());
+    assert_eq!(stage.redis_get(EPOCH).await, None);
+}
+
+#[tokio::test]
+async fn what_can_no_longer_matter_is_not_brought_back() {
+    let stage = idle_stage().await;
+    let session = stage.login(&stage.person().await).await;
+    stage.try_logout(&session.access_token, false).await;
+    stage.pass(SignedDuration::from_mins(18));
+    stage.flush_redis().await;
+    assert_eq!(keep_redis_filled(&replica(&stage)).await.unwrap(), Filled::Rebuilt(0));
+}
