@@ -103,6 +103,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if has_nul(text) {
         return Err(malformed("The body holds a NUL character (\\u0000), which no text may".to_owned()));
     }
+    // Without this, a list of a type's fields in their order would pass for the type.
+    if !text.trim_start().starts_with('{') {
+        return Err(malformed("The body must be a JSON object".to_owned()));
+    }
     let mut input = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut input).map_err(|error| {
         let field = error.path().to_string();

@@ -1,0 +1,185 @@
+//! Registrations that are interrupted: they end whole or gone.
+
+use std::time::Duration;
+
+use chassis::Clock;
+use contracts::problem as kind;
+use contracts::user::RegisterRequest;
+use reqwest::StatusCode;
+use testkit::{eventually, problem};
+use user::domain::person::USER;
+use user::reaper::sweep;
+use user::registration::{self, Newcomer, REAP_AFTER};
+use user::store::{cleanups, people};
+use uuid::Uuid;
+
+use crate::support::{PASSWORD, World, newcomer};
+
+fn ada() -> Newcomer {
+    let request: RegisterRequest = serde_json::from_value(newcomer("ada")).unwrap();
+    Newcomer::new(request, &[USER])
+}
+
+async fn put(world: &World, id: Uuid) {
+    let credential = serde_json::json!(
+        {"email": "ada@example.com", "password": PASSWORD, "username": "ada", "roles": ["user"]}
+    );
+    world.state().credentials.put(id, &serde_json::from_value(credential).unwrap()).await.unwrap();
+}
+
+/// A world whose clock the test moves, with a person who is pending.
+async fn pending() -> (World, Clock, Uuid) {
+    let clock = Clock::manual(jiff::Timestamp::now());
+    let world = World::at(clock.clone()).await;
+    let id = contracts::new_id();
+    registration::begin(&world.state(), id, &ada(), None).await.unwrap();
+    (world, clock, id)
+}
+
+#[tokio::test]
+async fn killed_before_auth_was_told_it_is_gone() {
+    let (world, clock, _) = pending().await;
+    sweep(&world.state()).await.unwrap();
+    assert_eq!(world.count("users").await, 1, "nobody interferes while it may still be under way");
+    clock.advance(REAP_AFTER + Duration::from_secs(1));
+    sweep(&world.state()).await.unwrap();
+    eventually("it is removed", || async { (world.count("users").await == 0).then_some(()) }).await;
+    assert_eq!((world.count("user_roles").await, world.count("outbox").await), (0, 0));
+    world.person("ada").await;
+}
+
+#[tokio::test]
+async fn killed_after_auth_was_told_it_is_finished_once_whoever_sweeps() {
+    let (world, clock, id) = pending().await;
+    let mut told = world.user.env().vhost().queue("user.events", &["user.created"]).await;
+    put(&world, id).await;
+    clock.advance(REAP_AFTER + Duration::from_secs(1));
+    let state = world.state();
+    let (one, other, third) = tokio::join!(sweep(&state), sweep(&state), sweep(&state));
+    for swept in [one, other, third] {
+        swept.unwrap();
+    }
+    let mut db = state.db.acquire().await.unwrap();
+    eventually("it is finished", || async {
+        let mut db = state.db.acquire().await.unwrap();
+        let person = people::by_id(&mut db, id).await.unwrap().expect("it is not removed");
+        (!person.is_pending()).then_some(())
+    })
+    .await;
+    assert_eq!(told.next().await["userId"], id.to_string());
+    world.login("ada", PASSWORD).await;
+    // Nothing more is due, and nothing was told twice.
+    clock.advance(REAP_AFTER);
+    sweep(&state).await.unwrap();
+    let person = people::by_id(&mut db, id).await.unwrap().unwrap();
+    assert_eq!(person.version, 1);
+    world.person("bea").await;
+    assert_ne!(told.next().await["userId"], id.to_string());
+}
+
+#[tokio::test]
+async fn a_repeated_call_learns_how_an_interrupted_one_ended() {
+    let clock = Clock::manual(jiff::Timestamp::now());
+    let world = World::at(clock.clone()).await;
+    let key = "0123456789abcdef0123";
+    let remembered = user::domain::idempotency::Key::parse(key).unwrap().remember(&[
+        "ada@example.com",
+        "ada",
+        PASSWORD,
+        "Ada",
+        "Lovelace",
+    ]);
+    let id = contracts::new_id();
+    registration::begin(&world.state(), id, &ada(), Some(&remembered)).await.unwrap();
+    let repeat = || world.register(&newcomer("ada")).header("idempotency-key", key).send();
+    assert!(problem(repeat().await.unwrap()).await.is(kind::REQUEST_IN_PROGRESS));
+    put(&world, id).await;
+    clock.advance(REAP_AFTER + Duration::from_secs(1));
+    sweep(&world.state()).await.unwrap();
+    let answer = eventually("it is finished", || async {
+        let answer = repeat().await.unwrap();
+        (answer.status() == StatusCode::CREATED).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.json::<serde_json::Value>().await.unwrap()["id"], id.to_string());
+}
+
+#[tokio::test]
+async fn with_auth_down_it_is_refused_and_nothing_is_left() {
+    let world = World::new().await;
+    world.line.cut();
+    let refused = world.register(&newcomer("ada")).send().await.unwrap();
+    assert!(refused.headers().contains_key("retry-after"));
+    assert!(problem(refused).await.is(kind::UNAVAILABLE));
+    assert_eq!((world.count("users").await, world.count("outbox").await), (0, 0));
+    world.line.restore();
+    world.person("ada").await;
+}
+
+#[tokio::test]
+async fn with_nobody_at_auths_address_nothing_has_to_be_cleaned_up() {
+    let cluster = testkit::Cluster::new();
+    let auth = testkit::serve_jwks(cluster.people()).await;
+    let env = cluster.env("user").await;
+    // The start needs auth's health; what follows goes where nobody listens.
+    let line = testkit::Proxy::to(&auth).await;
+    let user = testkit::spawn::<user::User>(env.peer("auth", line.url())).await;
+    let answer = user.post("/api/user/register").json(&newcomer("ada")).send().await.unwrap();
+    assert!(problem(answer).await.is(kind::UNAVAILABLE), "a peer that is no auth stores nothing");
+    let left: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(user.chassis().db()).await.unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn a_credential_of_unknown_fate_is_removed_at_auth() {
+    let clock = Clock::manual(jiff::Timestamp::now());
+    let world = World::at(clock.clone()).await;
+    let (state, id) = (world.state(), contracts::new_id());
+    put(&world, id).await;
+    let mut db = state.db.acquire().await.unwrap();
+    cleanups::schedule(&mut db, id, clock.now() + REAP_AFTER).await.unwrap();
+    sweep(&state).await.unwrap();
+    assert!(world.credential_exists(id).await, "a late request could still bring it back");
+    clock.advance(REAP_AFTER);
+    world.line.cut();
+    sweep(&state).await.unwrap();
+    assert_eq!(world.count("credential_cleanups").await, 1, "it is kept until auth has answered");
+    world.line.restore();
+    clock.advance(Duration::from_secs(60));
+    sweep(&state).await.unwrap();
+    eventually("it is removed", || async { (world.count("credential_cleanups").await == 0).then_some(()) })
+        .await;
+    assert!(!world.credential_exists(id).await);
+}
+
+#[tokio::test]
+async fn a_registration_that_the_reaper_removed_stays_removed() {
+    let (world, _, id) = pending().await;
+    let state = world.state();
+    people::remove_pending(&mut state.db.acquire().await.unwrap(), id).await.unwrap();
+    // The process wakes up after a long sleep and goes on where it was.
+    assert!(registration::complete(&state, id, &ada()).await.is_err());
+    assert!(!world.credential_exists(id).await);
+    assert_eq!(world.count("users").await, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_does_not_stop_its_registration() {
+    let world = World::new().await;
+    let sent = world.register(&newcomer("ada")).send();
+    // Given up as soon as the person is pending: what is left goes on without anybody waiting.
+    let seen =
+        eventually("the person is pending", || async { (world.count("users").await == 1).then_some(()) });
+    tokio::select! {
+        answer = sent => assert_eq!(answer.unwrap().status(), StatusCode::CREATED),
+        () = seen => {}
+    }
+    let state = world.state();
+    eventually("it is finished", || async {
+        let mut db = state.db.acquire().await.unwrap();
+        let person = people::by_email(&mut db, "ada@example.com").await.unwrap().expect("it is not removed");
+        (!person.is_pending()).then_some(())
+    })
+    .await;
+}
