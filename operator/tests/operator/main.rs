@@ -5,4 +5,5 @@ mod controller;
 mod crd;
 mod plan;
 mod plan_properties;
+mod provision;
 mod validate;

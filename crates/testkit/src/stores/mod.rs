@@ -28,6 +28,28 @@ pub(crate) struct State {
     pub(crate) password: String,
 }
 
+/// Where a store is and who may do everything there: for tests of what gives out accounts.
+#[derive(Clone, Debug)]
+pub struct Administrator {
+    pub host: &'static str,
+    pub port: u16,
+    /// RabbitMQ's management API.
+    pub management_port: u16,
+    pub username: &'static str,
+    pub password: String,
+}
+
+/// Other tests use the same server: what is made there needs a name that nobody else has.
+pub async fn administrator(store: catalog::Store) -> Administrator {
+    let (state, username) = match store {
+        catalog::Store::Postgres => (postgres::state().await, "postgres"),
+        catalog::Store::Redis => (redis::state().await, "default"),
+        catalog::Store::Rabbitmq => (rabbitmq::state().await, "admin"),
+    };
+    let State { port, second: management_port, password } = state.clone();
+    Administrator { host: "127.0.0.1", port, management_port, username, password }
+}
+
 /// A running server, for as long as this process lives.
 pub(crate) struct Server {
     pub(crate) state: State,
@@ -134,12 +156,12 @@ fn tail(log: &Path) -> String {
     lines[lines.len().saturating_sub(30)..].join("\n")
 }
 
-/// Runs to its end where nothing can be awaited: in a destructor. What it does is only tidying up.
+/// Tidies up beside the test, not in its way: PostgreSQL drops no database while a client of the very runtime that would
+/// wait here is in the middle of logging in. What is not finished when the program ends goes with the server.
 pub(crate) fn finish<F: Future<Output = ()> + Send + 'static>(work: F) {
-    let tidy = std::thread::spawn(|| {
+    std::thread::spawn(|| {
         if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
             runtime.block_on(work);
         }
     });
-    let _ = tidy.join();
 }

@@ -11,6 +11,10 @@ use super::{Server, State, finish, server};
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 
+pub(crate) async fn state() -> &'static State {
+    &SERVER.get_or_init(|| server("postgres", answers)).await.state
+}
+
 pub struct Database {
     name: String,
     url: String,
@@ -19,9 +23,9 @@ pub struct Database {
 
 /// A fresh database. It goes when the value is dropped.
 pub async fn postgres() -> Database {
-    let server = SERVER.get_or_init(|| server("postgres", answers)).await;
+    let state = state().await;
     let name = format!("t_{}", Uuid::new_v4().simple());
-    let admin = admin(&server.state);
+    let admin = admin(state);
     let mut connection = PgConnection::connect(&admin).await.expect("PostgreSQL answers");
     for statement in [
         format!("CREATE ROLE {name} LOGIN PASSWORD '{name}'"),
@@ -30,7 +34,7 @@ pub async fn postgres() -> Database {
     ] {
         connection.execute(AssertSqlSafe(statement)).await.expect("an administrator may do this");
     }
-    let url = format!("postgres://{name}:{name}@127.0.0.1:{}/{name}", server.state.port);
+    let url = format!("postgres://{name}:{name}@127.0.0.1:{}/{name}", state.port);
     Database { name, url, admin }
 }
 

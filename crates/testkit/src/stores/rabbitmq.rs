@@ -16,6 +16,10 @@ use crate::wait::PATIENCE;
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 
+pub(crate) async fn state() -> &'static State {
+    &SERVER.get_or_init(|| server("rabbitmq", answers)).await.state
+}
+
 pub struct VirtualHost {
     name: String,
     state: State,
@@ -24,8 +28,8 @@ pub struct VirtualHost {
 /// A fresh virtual host with every exchange of the catalog and no queue.
 pub async fn rabbitmq() -> VirtualHost {
     chassis::install_crypto();
-    let server = SERVER.get_or_init(|| server("rabbitmq", answers)).await;
-    let host = VirtualHost { name: format!("t-{}", Uuid::new_v4().simple()), state: server.state.clone() };
+    let state = state().await.clone();
+    let host = VirtualHost { name: format!("t-{}", Uuid::new_v4().simple()), state };
     let name = &host.name;
     host.manage(Method::PUT, &format!("vhosts/{name}"), json!({})).await;
     let all = json!({"configure": ".*", "write": ".*", "read": ".*"});

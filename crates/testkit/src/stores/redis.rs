@@ -13,6 +13,10 @@ use super::{Server, State, finish, server};
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 
+pub(crate) async fn state() -> &'static State {
+    &SERVER.get_or_init(|| server("redis", answers)).await.state
+}
+
 /// As store.sh starts it, less the one that counts.
 const DATABASES: u64 = 4095;
 /// What the provision Job grants (operator/src/provision/redis.rs).
@@ -28,8 +32,7 @@ pub struct KeySpace {
 
 /// An empty logical database, with every right.
 pub async fn redis() -> KeySpace {
-    let server = SERVER.get_or_init(|| server("redis", answers)).await;
-    let state = server.state.clone();
+    let state = state().await.clone();
     let admin = connect(&state, 0).await.expect("Redis answers");
     let count: u64 = admin.custom(command("INCR"), vec!["testkit:databases"]).await.expect("Redis counts");
     let _ = admin.quit().await;

@@ -32,7 +32,10 @@ postgres() {
 }
 
 redis() {
-  as_store redis-server --bind 127.0.0.1 --port "$port" --requirepass "$password" --databases 4096 \
+  # In a file, as in the cluster: what gives out accounts saves them there.
+  echo "user default on >$password ~* &* +@all" >"$root/mnt/users.acl"
+  chown 999:999 "$root/mnt/users.acl"
+  as_store redis-server --bind 127.0.0.1 --port "$port" --aclfile /mnt/users.acl --databases 4096 \
     --save '' --appendonly no --dir /mnt --maxmemory-policy noeviction
 }
 

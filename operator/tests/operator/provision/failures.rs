@@ -9,13 +9,13 @@ use super::support::{Place, run};
 
 #[tokio::test]
 async fn a_wrong_administrators_password_is_named_for_each_store() {
-    let place = Place::new();
+    let place = Place::new().await;
     let wrong = place.file("wrong", "wrong");
 
     let mut postgres = place.postgres();
     postgres.server.admin_password_file = wrong.clone();
     let port = postgres.server.port;
-    let user = place.stores.postgres.username.as_str();
+    let user = place.postgres.username;
     let failure = run(&Document { postgres: Some(postgres), ..Document::default() }).await.unwrap_err();
     let words = format!("password authentication failed for user \"{user}\"");
     assert!(failure.to_string().starts_with("postgres"), "{failure}");
@@ -35,7 +35,7 @@ async fn a_wrong_administrators_password_is_named_for_each_store() {
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_tried_again_and_named_in_the_end() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut postgres = place.postgres();
     // The discard port: nothing listens there.
     postgres.server.port = 9;
@@ -51,7 +51,7 @@ async fn a_store_that_does_not_answer_is_tried_again_and_named_in_the_end() {
 
 #[tokio::test]
 async fn the_reason_is_left_for_the_operator_in_one_line() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut postgres = place.postgres();
     postgres.server.admin_password_file = place.file("wrong", "wrong");
     let document = Document { postgres: Some(postgres), ..Document::default() };
@@ -66,7 +66,7 @@ async fn the_reason_is_left_for_the_operator_in_one_line() {
 
 #[tokio::test]
 async fn a_document_with_an_unknown_key_or_a_missing_file_is_refused() {
-    let place = Place::new();
+    let place = Place::new().await;
     let config = place.file("provision.json", r#"{"postgres": null, "mysql": {}}"#);
     let failure = Document::read(&config).unwrap_err().to_string();
     assert!(failure.contains("unknown field `mysql`"), "{failure}");

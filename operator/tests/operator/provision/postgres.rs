@@ -16,14 +16,14 @@ fn account(place: &Place, of: &str, password: &str) -> PostgresAccount {
 }
 
 async fn enter(place: &Place, role: &str, password: &str, database: &str) -> sqlx::Result<PgConnection> {
-    let address = &place.stores.postgres;
-    let options = PgConnectOptions::new_without_pgpass().host(&address.host).port(address.port);
+    let address = &place.postgres;
+    let options = PgConnectOptions::new_without_pgpass().host(address.host).port(address.port);
     PgConnection::connect_with(&options.username(role).password(password).database(database)).await
 }
 
 #[tokio::test]
 async fn a_role_owns_its_database_and_enters_no_other() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut work = place.postgres();
     // Quotes, so that nobody ever pastes them into a statement.
     work.accounts = vec![account(&place, "auth", r#"it's "quoted" \ $1"#), account(&place, "user", "other")];
@@ -44,7 +44,7 @@ async fn a_role_owns_its_database_and_enters_no_other() {
 
 #[tokio::test]
 async fn a_second_run_keeps_the_data_and_takes_up_a_new_password_and_takes_back_powers() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut work = place.postgres();
     work.accounts = vec![account(&place, "auth", "old")];
     let auth = work.accounts[0].clone();
@@ -52,8 +52,8 @@ async fn a_second_run_keeps_the_data_and_takes_up_a_new_password_and_takes_back_
     run(&document).await.unwrap();
     let mut own = enter(&place, &auth.role, "old", &auth.database).await.unwrap();
     own.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await.unwrap();
-    let admin = &place.stores.postgres;
-    let mut master = enter(&place, &admin.username, &admin.password, "postgres").await.unwrap();
+    let admin = &place.postgres;
+    let mut master = enter(&place, admin.username, &admin.password, "postgres").await.unwrap();
     let more = format!("ALTER ROLE {} SUPERUSER CREATEDB", auth.role);
     master.execute(AssertSqlSafe(more)).await.unwrap();
 
@@ -73,7 +73,7 @@ async fn a_second_run_keeps_the_data_and_takes_up_a_new_password_and_takes_back_
 
 #[tokio::test]
 async fn a_vector_database_has_its_extension() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut work = place.postgres();
     work.accounts = vec![PostgresAccount { vector: true, ..account(&place, "vectors", "secret") }];
     let vectors = work.accounts[0].clone();
@@ -86,9 +86,9 @@ async fn a_vector_database_has_its_extension() {
 
 #[tokio::test]
 async fn an_administrator_who_is_no_superuser_is_enough() {
-    let place = Place::new();
-    let admin = &place.stores.postgres;
-    let mut master = enter(&place, &admin.username, &admin.password, "postgres").await.unwrap();
+    let place = Place::new().await;
+    let admin = &place.postgres;
+    let mut master = enter(&place, admin.username, &admin.password, "postgres").await.unwrap();
     let steward = place.name("steward");
     let make = format!(
         "CREATE ROLE {steward} LOGIN CREATEDB CREATEROLE PASSWORD 'steward'; \
@@ -111,9 +111,9 @@ async fn an_administrator_who_is_no_superuser_is_enough() {
 
 #[tokio::test]
 async fn a_database_that_is_somebody_elses_is_left_alone_and_named() {
-    let place = Place::new();
-    let admin = &place.stores.postgres;
-    let mut master = enter(&place, &admin.username, &admin.password, "postgres").await.unwrap();
+    let place = Place::new().await;
+    let admin = &place.postgres;
+    let mut master = enter(&place, admin.username, &admin.password, "postgres").await.unwrap();
     let mut work = place.postgres();
     work.accounts = vec![account(&place, "auth", "secret")];
     let auth = work.accounts[0].clone();

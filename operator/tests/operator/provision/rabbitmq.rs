@@ -39,7 +39,7 @@ fn work(place: &Place) -> RabbitmqWork {
 }
 
 async fn enter(place: &Place, user: &str, password: &str, vhost: &str) -> lapin::Result<Connection> {
-    let address = &place.stores.rabbitmq;
+    let address = &place.rabbitmq;
     let uri = format!("amqp://{user}:{password}@{}:{}/{vhost}", address.host, address.port);
     Connection::connect(&uri, ConnectionProperties::default()).await
 }
@@ -65,7 +65,7 @@ fn assert_refused<T: std::fmt::Debug>(outcome: lapin::Result<T>) {
 
 #[tokio::test]
 async fn a_user_publishes_its_own_keys_and_makes_nothing() {
-    let place = Place::new();
+    let place = Place::new().await;
     let work = work(&place);
     let vhost = work.virtual_host.clone();
     run(&Document { rabbitmq: Some(work), ..Document::default() }).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_user_publishes_its_own_keys_and_makes_nothing() {
 
 #[tokio::test]
 async fn a_user_reads_its_own_queue_with_what_is_bound_to_it() {
-    let place = Place::new();
+    let place = Place::new().await;
     let work = work(&place);
     let vhost = work.virtual_host.clone();
     run(&Document { rabbitmq: Some(work), ..Document::default() }).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_user_reads_its_own_queue_with_what_is_bound_to_it() {
 
 #[tokio::test]
 async fn a_second_run_keeps_messages_takes_up_a_new_password_and_drops_keys_that_are_gone() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut work = work(&place);
     let vhost = work.virtual_host.clone();
     run(&Document { rabbitmq: Some(work.clone()), ..Document::default() }).await.unwrap();

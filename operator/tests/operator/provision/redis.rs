@@ -18,9 +18,9 @@ fn account(place: &Place) -> RedisAccount {
 }
 
 async fn enter(place: &Place, user: &str, password: &str) -> Result<Client, Error> {
-    let address = &place.stores.redis;
+    let address = &place.redis;
     let config = Config {
-        server: ServerConfig::new_centralized(&address.host, address.port),
+        server: ServerConfig::new_centralized(address.host, address.port),
         username: Some(user.to_owned()),
         password: Some(password.to_owned()),
         ..Config::default()
@@ -40,7 +40,7 @@ async fn ask(client: &Client, command: &str) -> Result<Value, Error> {
 
 #[tokio::test]
 async fn a_user_reaches_its_own_keys_and_channels_and_no_others() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut work = place.redis();
     work.accounts = vec![account(&place)];
     let user = work.accounts[0].user.clone();
@@ -84,7 +84,7 @@ async fn a_user_reaches_its_own_keys_and_channels_and_no_others() {
 
 #[tokio::test]
 async fn a_second_run_takes_up_a_new_password_and_keeps_the_keys() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut work = place.redis();
     work.accounts = vec![account(&place)];
     let user = work.accounts[0].user.clone();
@@ -100,18 +100,4 @@ async fn a_second_run_takes_up_a_new_password_and_keeps_the_keys() {
     let after = enter(&place, &user, "new").await.unwrap();
     let kept: String = after.get(format!("auth-{}:a", place.id)).await.unwrap();
     assert_eq!(kept, "kept");
-}
-
-#[tokio::test]
-async fn the_users_are_in_the_servers_file() {
-    let place = Place::new();
-    let mut work = place.redis();
-    work.accounts = vec![account(&place)];
-    let user = work.accounts[0].user.clone();
-    run(&Document { redis: Some(work), ..Document::default() }).await.unwrap();
-    let admin = &place.stores.redis;
-    let admin = enter(&place, &admin.username, &admin.password).await.unwrap();
-    // Forgets what is not in the file.
-    ask(&admin, "ACL LOAD").await.unwrap();
-    enter(&place, &user, "secret").await.unwrap();
 }

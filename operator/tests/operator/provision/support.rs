@@ -3,24 +3,32 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use catalog::Store;
 use operator::provision::config::{Document, PostgresWork, RabbitmqWork, RedisWork, Server};
 use operator::provision::{Failure, provision};
 use tempfile::TempDir;
-use testkit::{Address, Stores};
+use testkit::{Administrator, administrator};
 
 /// One test's stores and files. What it makes in the stores has a name of its own, since other tests use them too.
 pub(super) struct Place {
-    pub(super) stores: &'static Stores,
+    pub(super) postgres: Administrator,
+    pub(super) redis: Administrator,
+    pub(super) rabbitmq: Administrator,
     folder: TempDir,
     /// Tells this test's accounts from those of others.
     pub(super) id: String,
 }
 
 impl Place {
-    pub(super) fn new() -> Place {
+    pub(super) async fn new() -> Place {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let id = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
-        Place { stores: testkit::stores(), folder: TempDir::new().expect("a folder for files"), id }
+        Place {
+            postgres: administrator(Store::Postgres).await,
+            redis: administrator(Store::Redis).await,
+            rabbitmq: administrator(Store::Rabbitmq).await,
+            folder: TempDir::new().expect("a folder for files"),
+            id: uuid::Uuid::new_v4().simple().to_string()[..12].to_owned(),
+        }
     }
 
     pub(super) fn name(&self, of: &str) -> String {
@@ -34,30 +42,30 @@ impl Place {
         path
     }
 
-    pub(super) fn server(&self, store: &str, address: &Address) -> Server {
+    fn server(&self, store: Store, address: &Administrator) -> Server {
         Server {
-            host: address.host.clone(),
+            host: address.host.to_owned(),
             port: address.port,
             tls: false,
             ca_file: None,
-            admin_username_file: self.file(&format!("{store}-username"), &address.username),
-            admin_password_file: self.file(&format!("{store}-password"), &address.password),
+            admin_username_file: self.file(&format!("{}-username", store.name()), address.username),
+            admin_password_file: self.file(&format!("{}-password", store.name()), &address.password),
         }
     }
 
     pub(super) fn postgres(&self) -> PostgresWork {
-        let server = self.server("postgres", &self.stores.postgres);
+        let server = self.server(Store::Postgres, &self.postgres);
         PostgresWork { server, own_server: true, accounts: Vec::new() }
     }
 
     pub(super) fn redis(&self) -> RedisWork {
-        RedisWork { server: self.server("redis", &self.stores.redis), accounts: Vec::new() }
+        RedisWork { server: self.server(Store::Redis, &self.redis), accounts: Vec::new() }
     }
 
     pub(super) fn rabbitmq(&self) -> RabbitmqWork {
         RabbitmqWork {
-            server: self.server("rabbitmq", &self.stores.rabbitmq),
-            management_port: self.stores.rabbitmq_management_port,
+            server: self.server(Store::Rabbitmq, &self.rabbitmq),
+            management_port: self.rabbitmq.management_port,
             virtual_host: self.name("orion"),
             exchanges: Vec::new(),
             queues: Vec::new(),
