@@ -68,7 +68,7 @@ impl Service for Sample {
 #[derive(Debug, Serialize, Deserialize, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Echo {
-    #[garde(rename("shortName"), length(chars, min = 1, max = 5))]
+    #[garde(length(chars, min = 1, max = 5))]
     short_name: String,
     #[garde(range(max = 10))]
     #[serde(default)]

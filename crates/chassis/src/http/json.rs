@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Response};
 use contracts::{FieldError, problem};
 use garde::Validate;
 use http::header;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+use super::names::WireNames;
 use crate::problem::Problem;
 
 /// 415 for another content type, 413 for too much, 400 for what is no JSON of this form or has unknown fields, and
@@ -32,7 +33,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let value: T = read(request, state).await?;
-        value.validate().map_err(|report| invalid(&report))?;
+        value.validate().map_err(|report| invalid::<T>(&report))?;
         Ok(Self(value))
     }
 }
@@ -140,8 +141,9 @@ fn has_nul(text: &str) -> bool {
     })
 }
 
-fn invalid(report: &garde::Report) -> Problem {
+fn invalid<'de, T: Deserialize<'de>>(report: &garde::Report) -> Problem {
+    let names = WireNames::of::<T>();
     report.iter().fold(Problem::new(problem::VALIDATION_FAILED), |problem, (path, error)| {
-        problem.field(path.to_string(), error.message().to_string())
+        problem.field(names.translate(&path.to_string()), error.message().to_string())
     })
 }

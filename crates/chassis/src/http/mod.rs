@@ -3,6 +3,7 @@
 mod extract;
 mod json;
 mod layers;
+mod names;
 mod serve;
 mod stall;
 

@@ -13,7 +13,9 @@ async fn refused(service: &TestService, path: &str, content_type: &str, body: &[
 }
 
 fn fields(document: &ProblemDocument) -> Vec<&str> {
-    document.errors.iter().map(|error| error.field.as_str()).collect()
+    let mut fields: Vec<&str> = document.errors.iter().map(|error| error.field.as_str()).collect();
+    fields.sort_unstable();
+    fields
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,7 +62,7 @@ async fn a_body_that_cannot_be_right_is_refused_with_the_reason() {
 
     let document = refused(&service, "/echo", json, br#"{"shortName":"much too long","count":11}"#).await;
     assert!(document.is(VALIDATION_FAILED));
-    assert_eq!(fields(&document), ["shortName", "count"]);
+    assert_eq!(fields(&document), ["count", "shortName"]);
 
     let large = vec![b' '; (1 << 20) + 1];
     assert!(refused(&service, "/echo", json, &large).await.is(BODY_TOO_LARGE));

@@ -2,7 +2,7 @@
 
 use chassis::Chassis;
 use contracts::health::{Health, HealthSummary, Status};
-use testkit::{Env, TestService, client, eventually, spawn};
+use testkit::{Env, Proxy, TestService, client, eventually, spawn};
 
 use crate::sample::Sample;
 
@@ -31,7 +31,7 @@ async fn summary(service: &TestService) -> (u16, HealthSummary) {
 }
 
 /// Cut and restored, with everything else staying.
-async fn away_and_back(variable: &str, check: &str, without: Status) -> TestService {
+async fn away_and_back(variable: &str, check: &str, without: Status) -> (TestService, Proxy) {
     let (env, proxy) = Env::of("user").await.through_proxy(variable).await;
     let service = spawn::<Sample>(env).await;
     let health = until(&service, check, Status::Ok).await;
@@ -48,19 +48,19 @@ async fn away_and_back(variable: &str, check: &str, without: Status) -> TestServ
 
     proxy.restore();
     assert_eq!(until(&service, check, Status::Ok).await.status, Status::Ok);
-    service
+    (service, proxy)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_database_is_named_and_found_again() {
-    let service = away_and_back("ORION_DATABASE_URL", "postgres", Status::Down).await;
+    let (service, _proxy) = away_and_back("ORION_DATABASE_URL", "postgres", Status::Down).await;
     assert_eq!(service.get("/waiting").send().await.unwrap().status(), 200, "the pool works again");
     service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_redis_is_named_and_found_again() {
-    let service = away_and_back("ORION_REDIS_URL", "redis", Status::Down).await;
+    let (service, _proxy) = away_and_back("ORION_REDIS_URL", "redis", Status::Down).await;
     let put = service.request(reqwest::Method::PUT, "/notes/user:a").send().await.unwrap();
     assert_eq!(put.status(), 200);
     service.stop().await;
@@ -68,7 +68,7 @@ async fn a_lost_redis_is_named_and_found_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_rabbitmq_is_named_and_found_again() {
-    let service = away_and_back("ORION_AMQP_URL", "rabbitmq", Status::Down).await;
+    let (service, _proxy) = away_and_back("ORION_AMQP_URL", "rabbitmq", Status::Down).await;
     let chassis: &Chassis = service.chassis();
     chassis.bus().check().await.unwrap();
     service.stop().await;
@@ -76,5 +76,5 @@ async fn a_lost_rabbitmq_is_named_and_found_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_peer_only_degrades() {
-    away_and_back("ORION_PEER_AUTH_URL", "auth", Status::Degraded).await.stop().await;
+    away_and_back("ORION_PEER_AUTH_URL", "auth", Status::Degraded).await.0.stop().await;
 }
