@@ -47,7 +47,7 @@ pub async fn scene(name: &str, test: impl AsyncFnOnce(&Arena) -> Result<()>) -> 
         evidence::keep(&arena, &place, error).await;
         eprintln!("{name}: pods, events, logs and objects are in {}", place.display());
     }
-    arena.leave(outcome.is_ok()).await;
+    arena.leave().await;
     outcome
 }
 
@@ -144,18 +144,13 @@ impl Arena {
         Ok(())
     }
 
-    /// Deletes what a successful test leaves, so that the next one has the machine to itself. After a failure the
-    /// same, best effort: what matters has been kept.
-    async fn leave(&self, strict: bool) {
-        let _ = self.platforms.delete(PLATFORM, &DeleteParams::default()).await;
-        let gone = eventually("the platform is gone", async || {
-            Ok(self.platforms.get_opt(PLATFORM).await?.is_none().then_some(()))
-        });
-        if tokio::time::timeout(Duration::from_secs(if strict { 120 } else { 20 }), gone).await.is_err() {
-            let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-            let _ = self.platforms.patch(PLATFORM, &PatchParams::default(), &free).await;
-        }
+    /// Frees the machine for the next test, without waiting: the operator goes first, so that nobody insists on the
+    /// order in which the rest goes. Best effort, since the cluster ends with the run anyway.
+    async fn leave(&self) {
         let _ = tools::helm(&self.ground.cluster, &["uninstall", OPERATOR, "-n", &self.namespace]).await;
+        let _ = self.platforms.delete(PLATFORM, &DeleteParams::default()).await;
+        let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        let _ = self.platforms.patch(PLATFORM, &PatchParams::default(), &free).await;
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let _ = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
     }
