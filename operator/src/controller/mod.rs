@@ -90,7 +90,7 @@ fn watch_everything(context: &Arc<Context>, scope: Option<String>) -> Queue {
 /// Wins the lead, reconciles while it lasts, and hands it on.
 async fn work(
     context: Arc<Context>,
-    queue: Queue,
+    mut queue: Queue,
     election: Option<Election>,
     concurrency: u16,
     ending: CancellationToken,
@@ -101,6 +101,7 @@ async fn work(
     };
     tokio::select! {
         () = election.win() => {}
+        never = queue.idle() => match never {},
         () = ending.cancelled() => return Ok(()),
     }
     tokio::select! {

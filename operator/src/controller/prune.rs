@@ -5,8 +5,8 @@ use super::cache::{Children, TIER, UNIT, label, name};
 use super::error::Error;
 use super::kinds::{Kind, Role};
 use super::observe::{Observed, leaving, role};
+use super::readiness;
 use super::writer::Writer;
-use crate::plan::PROVISION;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -14,15 +14,19 @@ use std::collections::HashSet;
 pub fn superfluous<'a>(children: &'a Children, units: &[Observed], own: &[String]) -> Vec<&'a Value> {
     let planned: HashSet<(&str, &str)> =
         units.iter().flat_map(|u| &u.objects).filter_map(|o| Some((o["kind"].as_str()?, name(o)))).collect();
-    // The last provision Job says what is provisioned until the new one has.
-    let provisioned = units.iter().filter(|u| u.name == PROVISION).all(Observed::settled);
+    // What a unit had before it may still be in use until it runs as planned: the last provision Job, an old
+    // configuration that old pods mount.
+    let in_use = |o: &Value| units.iter().any(|u| label(o, UNIT) == Some(&u.name) && !u.settled());
     let objects = || children.values().map(AsRef::as_ref);
-    let stale = |o: &&Value| {
-        matches!(role(o), Some(Role::Workload | Role::Part))
-            && !planned.contains(&(o["kind"].as_str().unwrap_or_default(), name(o)))
+    // A Job that has given up is made anew under the same name.
+    let given_up = |o: &Value| o["kind"] == "Job" && readiness::of(o).failed;
+    let unplanned = |o: &Value| {
+        !planned.contains(&(o["kind"].as_str().unwrap_or_default(), name(o)))
             && !own.iter().any(|own| own == name(o))
-            && (provisioned || label(o, UNIT) != Some(PROVISION))
+            && !in_use(o)
     };
+    let stale =
+        |o: &&Value| matches!(role(o), Some(Role::Workload | Role::Part)) && (given_up(o) || unplanned(o));
     // A unit is gone when its pods are: what is below it waits for that.
     let removed = |o: &&Value| o["kind"] == "Pod" && !units.iter().any(|u| label(o, UNIT) == Some(&u.name));
     let highest = objects().filter(|o| stale(o) || removed(o)).map(tier).max();

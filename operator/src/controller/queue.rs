@@ -26,12 +26,18 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// While another operator leads, what happens is only kept in the caches.
+    pub(super) async fn idle(&mut self) -> Infallible {
+        while self.named.recv().await.is_some() {}
+        std::future::pending().await
+    }
+
     /// Works until `ending`, then finishes what is under way.
     pub(super) async fn run(self, context: Arc<Context>, concurrency: u16, ending: CancellationToken) {
         let Queue { platforms, mut named } = self;
-        let filled = filled(context.cache.clone());
-        let requests = futures::stream::once(filled)
-            .filter_map(|()| async { None })
+        let first = every(platforms.clone(), context.cache.clone());
+        let requests = futures::stream::once(first)
+            .flat_map(futures::stream::iter)
             .chain(futures::stream::poll_fn(move |cx| named.poll_recv(cx)))
             .map(|key: Key| {
                 let platform = ObjectRef::<OrionPlatform>::new(&key.name).within(&key.namespace);
@@ -53,15 +59,22 @@ impl Queue {
     }
 }
 
-/// Before every cache is filled, what is missing in them may well exist.
-async fn filled(cache: Arc<Cache>) {
+/// Every platform, once every cache is filled: before, what is missing in them may well exist.
+async fn every(platforms: Store<OrionPlatform>, cache: Arc<Cache>) -> Vec<Key> {
     while !cache.complete() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    // It fails only when the watch's task is gone, and with it the process.
+    let _ = platforms.wait_until_ready().await;
+    platforms.state().iter().map(|platform| key_of(platform)).collect()
+}
+
+pub(super) fn key_of(platform: &OrionPlatform) -> Key {
+    Key { namespace: platform.namespace().unwrap_or_default(), name: platform.name_any() }
 }
 
 fn failed(platform: Arc<OrionPlatform>, error: &Error, context: Arc<Context>) -> Action {
-    let key = Key { namespace: platform.namespace().unwrap_or_default(), name: platform.name_any() };
+    let key = key_of(&platform);
     let failures = context.memory.of(&key, |m| {
         m.failures = m.failures.saturating_add(1);
         m.failures

@@ -6,6 +6,7 @@ use super::cache::{Children, Key};
 use super::delete::{self, FINALIZER, Step};
 use super::error::Error;
 use super::observe::{self, Observed};
+use super::queue::key_of;
 use super::{events, explain, foreign, keys, prune, status};
 use crate::api::{OrionPlatform, OrionPlatformStatus};
 use crate::context::Context;
@@ -29,7 +30,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 pub async fn reconcile(platform: Arc<OrionPlatform>, context: Arc<Context>) -> Result<Action, Error> {
     context.writer.leads()?;
-    let key = Key { namespace: platform.namespace().unwrap_or_default(), name: platform.name_any() };
+    let key = key_of(&platform);
     context.memory.meet(&key, &platform);
     let before =
         context.memory.of(&key, |m| m.status.clone()).or(platform.status.clone()).unwrap_or_default();

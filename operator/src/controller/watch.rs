@@ -6,13 +6,14 @@
 use super::cache::{Cache, Key};
 use super::diff::MANAGER;
 use super::kinds::Kind;
+use super::queue::key_of;
 use crate::api::OrionPlatform;
 use futures::StreamExt;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::runtime::{WatchStreamExt, reflector};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 use std::pin::pin;
 use std::sync::Arc;
@@ -81,8 +82,7 @@ pub async fn platforms(
     while let Some(event) = touched.next().await {
         match event {
             Ok(Event::InitApply(platform) | Event::Apply(platform) | Event::Delete(platform)) => {
-                let namespace = platform.namespace().unwrap_or_default();
-                let _ = triggers.send(Key { namespace, name: platform.name_any() });
+                let _ = triggers.send(key_of(&platform));
             }
             Ok(Event::Init | Event::InitDone) => {}
             Err(error) => tracing::warn!(%error, "watch of platforms broke, starting it again"),

@@ -122,10 +122,12 @@ fn workload_cause(workload: &Value) -> Option<String> {
 /// Why a volume claim is not bound, if it is not.
 pub fn claim_cause(claim: &Value) -> Option<String> {
     let name = claim["metadata"]["name"].as_str().unwrap_or_default();
+    let class =
+        claim["spec"]["storageClassName"].as_str().map(|c| format!(" of class {c}")).unwrap_or_default();
     match claim["status"]["phase"].as_str() {
         Some("Bound") => None,
         Some("Lost") => Some(format!("volume claim {name} has lost its volume")),
-        _ => Some(format!("volume claim {name} has no volume yet")),
+        _ => Some(format!("volume claim {name} has no volume{class} yet")),
     }
 }
 

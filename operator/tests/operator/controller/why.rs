@@ -171,11 +171,10 @@ fn a_message_is_one_line_and_the_last_one() {
 
 #[test]
 fn a_claim_without_a_volume_is_named() {
-    let claim =
-        |phase: &str| json!({"metadata": {"name": "orion-postgres-data"}, "status": {"phase": phase}});
+    let claim = |phase: &str| json!({"metadata": {"name": "orion-postgres-data"}, "spec": {"storageClassName": "fast"}, "status": {"phase": phase}});
     assert_eq!(claim_cause(&claim("Bound")), None);
     let pending = claim_cause(&claim("Pending"));
-    assert_eq!(pending.as_deref(), Some("volume claim orion-postgres-data has no volume yet"));
+    assert_eq!(pending.as_deref(), Some("volume claim orion-postgres-data has no volume of class fast yet"));
 }
 
 #[test]
