@@ -1,6 +1,6 @@
 //! An event that was committed arrives, whatever happens to the broker meanwhile.
 
-use testkit::{Env, TestService, eventually, spawn};
+use testkit::{Env, Proxy, TestService, eventually, spawn};
 
 use crate::sample::{Sample, Waiting};
 
@@ -18,6 +18,12 @@ async fn until(service: &TestService, what: &str, fits: impl Fn(&Waiting) -> boo
         fits(&waiting).then_some(waiting)
     })
     .await
+}
+
+/// Returns when the service has noticed: until then an event may still slip through.
+async fn cut(proxy: &Proxy, service: &TestService) {
+    proxy.cut();
+    eventually("the broker is missed", || async { service.chassis().bus().check().await.err() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +54,7 @@ async fn events_wait_while_the_broker_is_away_and_leave_when_it_is_back() {
     let service = spawn::<Sample>(env).await;
     let mut queue = service.env().vhost().queue(EXCHANGE, &["user.created"]).await;
     for _ in 0..3 {
-        proxy.cut();
+        cut(&proxy, &service).await;
         let sent = [emit(&service).await, emit(&service).await];
         let waiting = until(&service, "both wait", |waiting| waiting.count == 2).await;
         assert_eq!(waiting.attempts, 0, "the broker's absence is not held against an event");
@@ -89,7 +95,7 @@ async fn an_event_whose_exchange_is_missing_waits_for_it_with_the_reason() {
 async fn a_service_that_was_stopped_finds_its_events_again() {
     let (env, proxy) = Env::of("user").await.through_proxy("ORION_AMQP_URL").await;
     let service = spawn::<Sample>(env).await;
-    proxy.cut();
+    cut(&proxy, &service).await;
     let id = emit(&service).await;
     until(&service, "it waits", |waiting| waiting.count == 1).await;
     let env = service.stop().await;

@@ -17,8 +17,8 @@ pub(crate) async fn state() -> &'static State {
     &SERVER.get_or_init(|| server("redis", answers)).await.state
 }
 
-/// As store.sh starts it, less the one that counts.
-const DATABASES: u64 = 4095;
+/// The client library counts no further; less the one that counts.
+const DATABASES: u64 = 255;
 /// What the provision Job grants (operator/src/provision/redis.rs).
 const COMMANDS: &str = "-@all +@connection +@read +@write +@pubsub +@transaction +@scripting -@admin -@dangerous -scan \
                         -randomkey -dbsize -function -fcall -fcall_ro -script|flush -script|kill";

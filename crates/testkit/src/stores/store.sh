@@ -35,7 +35,7 @@ redis() {
   # In a file, as in the cluster: what gives out accounts saves them there.
   echo "user default on >$password ~* &* +@all" >"$root/mnt/users.acl"
   chown 999:999 "$root/mnt/users.acl"
-  as_store redis-server --bind 127.0.0.1 --port "$port" --aclfile /mnt/users.acl --databases 4096 \
+  as_store redis-server --bind 127.0.0.1 --port "$port" --aclfile /mnt/users.acl --databases 256 \
     --save '' --appendonly no --dir /mnt --maxmemory-policy noeviction
 }
 
