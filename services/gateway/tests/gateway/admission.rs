@@ -154,6 +154,11 @@ async fn without_redis_it_refuses_or_allows_as_it_was_told() {
         eventually("it is noticed", || async { (status(&gateway, &good).await == expected).then_some(()) })
             .await;
         refused(&gateway, &expired, kind::INVALID_TOKEN).await;
+        eventually("the whole is down", || async {
+            let health = gateway.get("/health").send().await.unwrap();
+            (health.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(())
+        })
+        .await;
         line.restore();
         eventually("it recovers", || async {
             (status(&gateway, &good).await == StatusCode::NO_CONTENT).then_some(())

@@ -154,14 +154,14 @@ async fn a_slow_upload_that_moves_is_no_hang() {
             wire.until("end").await;
             wire.send("HTTP/1.1 204 No Content\r\n\r\n").await;
         },
-        |env| env.set("ORION_UPSTREAM_TIMEOUT", "2s").set("ORION_IDLE_TIMEOUT", "20s"),
+        |env| env.set("ORION_UPSTREAM_TIMEOUT", "4s").set("ORION_IDLE_TIMEOUT", "60s"),
     )
     .await;
     let mut client = Wire::open(address(&gateway)).await;
     client.send(format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n")).await;
     // Longer as a whole than a service may take, and each piece in good time.
     for piece in ["a", "b", "c", "d", "e"] {
-        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(900)).await;
         client.send(piece).await;
     }
     client.send("end").await;

@@ -6,8 +6,9 @@ use contracts::PasswordPolicy;
 use contracts::auth::TokenResponse;
 use reqwest::StatusCode;
 use serde_json::json;
-use testkit::{Cluster, Env, Proxy, TestService, eventually};
+use testkit::{Cluster, Env, TestService, eventually};
 use user::domain::person::ADMIN;
+use user::error::Error;
 use user::first_admin::{Ensured, ensure_one, read};
 
 use crate::support::{World, auth_env, newcomer, state};
@@ -44,16 +45,27 @@ async fn people(user: &TestService) -> i64 {
 }
 
 #[tokio::test]
-async fn one_administrator_is_made_of_the_secret_once_auth_answers_and_then_left_alone() {
+async fn while_auth_is_away_the_administrator_waits() {
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    secret(folder.path(), PASSWORD);
+    let admin = read(folder.path(), &POLICY).unwrap().unwrap();
+    world.line.cut();
+    let attempt = ensure_one(&world.state(), &admin).await;
+    assert!(matches!(attempt, Err(Error::Unavailable)), "{attempt:?}");
+    assert_eq!(world.count("users").await, 0);
+    let trying = tokio::spawn(user::first_admin::run(world.state(), admin));
+    world.line.restore();
+    signs_in(&world.auth).await;
+    trying.await.unwrap();
+}
+
+#[tokio::test]
+async fn one_administrator_is_made_of_the_secret_and_then_left_alone() {
     let (cluster, folder) = (Cluster::new(), tempfile::tempdir().unwrap());
     secret(folder.path(), PASSWORD);
     let auth = testkit::spawn::<auth::Auth>(auth_env(&cluster).await).await;
-    // Auth is there for the start and gone right after: the administrator has to wait.
-    let line = Proxy::to(&auth.url("")).await;
-    let env = with_secret(cluster.env("user").await.peer("auth", line.url()), &folder);
+    let env = with_secret(cluster.env("user").await.peer("auth", &auth.url("")), &folder);
     let user = testkit::spawn::<user::User>(env).await;
-    line.cut();
-    line.restore();
     let tokens = signs_in(&auth).await;
     assert_eq!(tokens.user.roles, [ADMIN, "user"]);
     let profile = user.get("/api/user/profile").bearer_auth(&tokens.access_token);

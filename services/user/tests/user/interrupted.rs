@@ -1,5 +1,6 @@
 //! Registrations that are interrupted: they end whole or gone.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use chassis::Clock;
@@ -7,13 +8,15 @@ use contracts::problem as kind;
 use contracts::user::RegisterRequest;
 use reqwest::StatusCode;
 use testkit::{eventually, problem};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use user::domain::person::USER;
 use user::reaper::sweep;
 use user::registration::{self, Newcomer, REAP_AFTER};
 use user::store::{cleanups, people};
 use uuid::Uuid;
 
-use crate::support::{PASSWORD, World, newcomer};
+use crate::support::{PASSWORD, World, auth_env, newcomer, state};
 
 fn ada() -> Newcomer {
     let request: RegisterRequest = serde_json::from_value(newcomer("ada")).unwrap();
@@ -129,6 +132,64 @@ async fn with_nobody_at_auths_address_nothing_has_to_be_cleaned_up() {
     let left: i64 =
         sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(user.chassis().db()).await.unwrap();
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn an_answer_of_auth_that_is_lost_is_a_refusal_and_leaves_nothing() {
+    let clock = Clock::manual(jiff::Timestamp::now());
+    let cluster = testkit::Cluster::new();
+    let auth = testkit::spawn_at::<auth::Auth>(auth_env(&cluster).await, clock.clone()).await;
+    let line = losing_answers_to_put(auth.url("").trim_start_matches("http://").parse().unwrap()).await;
+    let env = cluster.env("user").await.peer("auth", &format!("http://{line}"));
+    let user = testkit::spawn_at::<user::User>(env, clock.clone()).await;
+    let refused = user.post("/api/user/register").json(&newcomer("ada")).send().await.unwrap();
+    assert!(problem(refused).await.is(kind::UNAVAILABLE));
+    let count = async |table: &str| -> i64 {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        sqlx::query_scalar(sql).fetch_one(user.chassis().db()).await.unwrap()
+    };
+    assert_eq!((count("users").await, count("outbox").await), (0, 0));
+    let login = serde_json::json!({"email": "ada@example.com", "password": PASSWORD});
+    let login = auth.post("/api/auth/login").json(&login).send().await.unwrap();
+    assert_eq!(login.status(), StatusCode::UNAUTHORIZED, "the credential that auth had stored is gone again");
+    assert_eq!(count("credential_cleanups").await, 1, "and is looked for once more, later");
+    clock.advance(REAP_AFTER + Duration::from_secs(1));
+    sweep(&state(&user)).await.unwrap();
+    eventually("it was looked for", || async { (count("credential_cleanups").await == 0).then_some(()) })
+        .await;
+}
+
+/// A line to a service that hands everything over and loses what is answered to a PUT.
+async fn losing_answers_to_put(service: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let service = TcpStream::connect(service).await.unwrap();
+            tokio::spawn(carry(client, service));
+        }
+    });
+    address
+}
+
+async fn carry(mut client: TcpStream, mut service: TcpStream) {
+    let (mut asked, mut answered) = ([0; 16384], [0; 16384]);
+    let mut lose = false;
+    loop {
+        tokio::select! {
+            Ok(read @ 1..) = client.read(&mut asked) => {
+                lose |= asked[..read].starts_with(b"PUT ");
+                service.write_all(&asked[..read]).await.unwrap();
+            }
+            Ok(read @ 1..) = service.read(&mut answered) => {
+                if lose {
+                    return;
+                }
+                client.write_all(&answered[..read]).await.unwrap();
+            }
+            else => return,
+        }
+    }
 }
 
 #[tokio::test]
