@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(
         long,
         env = "ORION_ALL_NAMESPACES",
-        action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false,
+        action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false,
         value_name = "BOOL", global = true
     )]
     pub all_namespaces: bool,
@@ -50,7 +50,7 @@ pub struct Options {
     #[arg(
         long,
         env = "ORION_LEADER_ELECT",
-        action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = true,
+        action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = true,
         value_name = "BOOL", global = true
     )]
     pub leader_elect: bool,

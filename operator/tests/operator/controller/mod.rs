@@ -5,5 +5,6 @@ mod keys;
 mod rollout;
 mod secrets;
 mod status;
+mod story;
 mod teardown;
 mod why;

@@ -1,108 +1,11 @@
 //! What is said about a platform as it comes up, falls ill and gets well.
 
-use catalog::Tier;
-use operator::api::{Health, OrionPlatformStatus, Phase, TierPhase};
+use super::story::{GONE, READY, ROLLING, Story};
+use k8s_openapi::jiff::Timestamp;
+use operator::api::{Health, Phase, TierPhase};
 use operator::controller::events::turns;
-use operator::controller::observe::Observed;
-use operator::controller::readiness::Readiness;
-use operator::controller::status::{Facts, build, deleting, invalid};
-use operator::plan::UnitKind;
-use operator::rollout::{Live, Subject, decide};
-use std::time::Duration;
-
-/// A platform of three units in three tiers over time.
-struct Story {
-    units: Vec<Observed>,
-    status: OrionPlatformStatus,
-    generation: i64,
-    revision: &'static str,
-    /// Seconds since the start.
-    time: i64,
-    paused: bool,
-}
-
-const READY: Readiness = Readiness { ready: 1, desired: 1, settled: true, serving: true, failed: false };
-const GONE: Readiness = Readiness { ready: 0, desired: 1, settled: false, serving: false, failed: false };
-const ROLLING: Readiness = Readiness { ready: 1, desired: 1, settled: false, serving: true, failed: false };
-
-fn unit(name: &str, tier: Tier, needs: &[&str]) -> Observed {
-    Observed {
-        name: name.to_owned(),
-        kind: if tier == Tier::Data { UnitKind::Store } else { UnitKind::Service },
-        tier,
-        needs: needs.iter().map(|n| (*n).to_owned()).collect(),
-        live: Live::Absent,
-        readiness: GONE,
-        image: None,
-        health: Health::Unknown,
-        cause: None,
-        objects: Vec::new(),
-    }
-}
-
-impl Story {
-    fn new() -> Self {
-        let units = vec![
-            unit("postgres", Tier::Data, &[]),
-            unit("auth", Tier::Auth, &["postgres"]),
-            unit("user", Tier::Business, &["auth"]),
-        ];
-        let status = OrionPlatformStatus::default();
-        Self { units, status, generation: 1, revision: "one", time: 0, paused: false }
-    }
-
-    fn installed() -> Self {
-        let mut story = Self::new();
-        for name in ["postgres", "auth", "user"] {
-            story.is(name, Live::Current, READY);
-        }
-        story.after(0);
-        story
-    }
-
-    fn is(&mut self, name: &str, live: Live, readiness: Readiness) -> &mut Observed {
-        let unit = self.units.iter_mut().find(|u| u.name == name).expect("a unit");
-        (unit.live, unit.readiness) = (live, readiness);
-        unit
-    }
-
-    fn edit(&mut self, revision: &'static str) {
-        self.generation += 1;
-        self.revision = revision;
-    }
-
-    /// Looks at it `seconds` later.
-    fn after(&mut self, seconds: i64) -> &OrionPlatformStatus {
-        self.time += seconds;
-        let subjects: Vec<Subject> = self.units.iter().map(Observed::subject).collect();
-        let decisions = decide(&subjects, self.status.last_good_revision.is_some());
-        self.status = build(&Facts {
-            before: &self.status,
-            generation: self.generation,
-            now: k8s_openapi::jiff::Timestamp::from_second(self.time).expect("a time"),
-            timeout: Duration::from_secs(60),
-            version: "1.0.0",
-            revision: self.revision,
-            paused: self.paused,
-            units: &self.units,
-            decisions: &decisions,
-        });
-        &self.status
-    }
-
-    fn condition(&self, kind: &str) -> &str {
-        let condition = self.status.conditions.iter().find(|c| c.type_ == kind);
-        condition.map_or("", |c| c.status.as_str())
-    }
-
-    fn message(&self) -> &str {
-        self.status.message.as_deref().unwrap_or_default()
-    }
-
-    fn tier(&self, number: i32) -> TierPhase {
-        self.status.tiers.iter().find(|t| t.tier == number).expect("a tier").phase
-    }
-}
+use operator::controller::status::{deleting, invalid};
+use operator::rollout::Live;
 
 #[test]
 fn an_install_goes_up_tier_by_tier_and_ready_comes_last() {
@@ -300,7 +203,7 @@ fn a_paused_platform_says_so_and_its_clock_stands() {
 #[test]
 fn an_invalid_spec_is_stalled_and_keeps_what_is_known() {
     let story = Story::installed();
-    let now = k8s_openapi::jiff::Timestamp::UNIX_EPOCH;
+    let now = Timestamp::UNIX_EPOCH;
     let status = invalid(&story.status, 2, now, &["spec.version: too new".to_owned(), "b".to_owned()]);
     assert_eq!((status.phase, status.observed_generation), (Some(Phase::Invalid), 2));
     assert_eq!(status.message.as_deref(), Some("spec.version: too new; b"));
@@ -313,12 +216,12 @@ fn an_invalid_spec_is_stalled_and_keeps_what_is_known() {
 fn teardown_names_what_it_waits_for() {
     let story = Story::installed();
     let left = [(0, vec!["postgres".to_owned()]), (2, vec!["auth".to_owned()])];
-    let now = k8s_openapi::jiff::Timestamp::UNIX_EPOCH;
+    let now = Timestamp::UNIX_EPOCH;
     let status = deleting(&story.status, 2, now, &left);
     assert_eq!(status.phase, Some(Phase::Deleting));
     assert_eq!(status.message.as_deref(), Some("being taken down: waits for the pods of auth to end"));
     assert_eq!(status.services.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["postgres", "auth"]);
-    assert_eq!(status, deleting(&status, 2, k8s_openapi::jiff::Timestamp::MAX, &left));
+    assert_eq!(status, deleting(&status, 2, Timestamp::MAX, &left));
 }
 
 #[test]
