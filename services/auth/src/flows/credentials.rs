@@ -23,8 +23,11 @@ pub async fn put(app: &App, user_id: Uuid, request: &PutCredential) -> Result<Pu
     if let Some(there) = credentials::by_id(&mut *app.db().await?, user_id).await? {
         return compare(app, there, &email_normalised, password).await;
     }
-    if credentials::by_email(&mut *app.db().await?, &email_normalised).await?.is_some() {
-        return Err(AuthError::EmailTaken);
+    match credentials::by_email(&mut *app.db().await?, &email_normalised).await? {
+        // It came between the two questions.
+        Some(there) if there.user_id == user_id => return compare(app, there, &email_normalised, password).await,
+        Some(_) => return Err(AuthError::EmailTaken),
+        None => {}
     }
     let (turn, password_hash) = app.passwords.turn().await?.hash(password.clone()).await;
     drop(turn);
@@ -36,12 +39,11 @@ pub async fn put(app: &App, user_id: Uuid, request: &PutCredential) -> Result<Pu
         password_hash: &password_hash,
         roles: &request.roles,
     };
-    let db = &mut *app.db().await?;
-    if credentials::insert(db, &new, app.clock.now()).await? {
+    if credentials::insert(&mut *app.db().await?, &new, app.clock.now()).await? {
         return Ok(Put::Created);
     }
     // Somebody was faster: the same caller repeating itself, or another person with this e-mail.
-    match credentials::by_id(db, user_id).await? {
+    match credentials::by_id(&mut *app.db().await?, user_id).await? {
         Some(there) => compare(app, there, &email_normalised, password).await,
         None => Err(AuthError::EmailTaken),
     }
