@@ -1,7 +1,8 @@
 //! What crosses a wire between ORION's parts and its clients: API bodies, problem documents, events, token claims.
 //!
 //! Types and their bounds only. Bodies of `auth` are snake_case as OAuth 2 has them, everything else is camelCase.
-//! Requests refuse unknown fields. A violation names the field as the client wrote it: `FieldError::camel_case`.
+//! Requests refuse unknown fields. A violation names the field as the client wrote it: the
+//! chassis sees to that.
 
 pub mod auth;
 pub mod claims;

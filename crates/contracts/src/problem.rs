@@ -39,30 +39,6 @@ pub struct FieldError {
     pub message: String,
 }
 
-impl FieldError {
-    /// What is wrong with a body whose fields are camelCase; garde knows only their names in Rust.
-    pub fn camel_case(report: &garde::Report) -> Vec<Self> {
-        report
-            .iter()
-            .map(|(path, error)| Self { field: camel(&path.to_string()), message: error.to_string() })
-            .collect()
-    }
-}
-
-fn camel(path: &str) -> String {
-    let mut written = String::with_capacity(path.len());
-    let mut raise = false;
-    for c in path.chars() {
-        if c == '_' {
-            raise = true;
-        } else {
-            written.push(if raise { c.to_ascii_uppercase() } else { c });
-            raise = false;
-        }
-    }
-    written
-}
-
 /// A kind of problem: slug, title and status belong together and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProblemType {

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use contracts::{FieldError, problem};
+use contracts::problem;
 use garde::Validate;
 use http::header;
 use serde::de::DeserializeOwned;
@@ -38,21 +38,15 @@ where
     }
 }
 
-/// A JSON body of camelCase fields that has its form, but is yet to be checked: its bounds depend on settings.
+/// A JSON body that has its form, but is yet to be checked: its bounds depend on settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Unchecked<T>(T);
 
-impl<T: Validate> Unchecked<T> {
+impl<T: DeserializeOwned + Validate> Unchecked<T> {
     /// 422 with every field that is out of bounds, named as it was written.
     pub fn check(self, context: &T::Context) -> Result<T, Problem> {
-        match self.0.validate_with(context) {
-            Ok(()) => Ok(self.0),
-            Err(report) => Err(FieldError::camel_case(&report)
-                .into_iter()
-                .fold(Problem::new(problem::VALIDATION_FAILED), |problem, e| {
-                    problem.field(e.field, e.message)
-                })),
-        }
+        self.0.validate_with(context).map_err(|report| invalid::<T>(&report))?;
+        Ok(self.0)
     }
 }
 
