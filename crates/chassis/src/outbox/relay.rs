@@ -22,16 +22,13 @@ pub(crate) async fn relay(pool: PgPool, bus: Bus, service: &'static str, stop: C
     let mut publisher = bus.publisher();
     let mut eager = 0;
     loop {
-        let moved = batch(&pool, &mut publisher).await.unwrap_or_else(|error| {
+        let moved = turn(&pool, &mut publisher, service).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the outbox could not be read");
             0
         });
         if moved > 0 {
             eager = LOOKS_AFTER_WORD;
             continue;
-        }
-        if eager == 0 {
-            gauge_age(&pool, service).await;
         }
         let pause = if eager > 0 { AFTER_WORD } else { IDLE };
         eager = u32::saturating_sub(eager, 1);
@@ -43,6 +40,19 @@ pub(crate) async fn relay(pool: PgPool, bus: Bus, service: &'static str, stop: C
     }
 }
 
+/// How many rows left the outbox. One question when there is nothing to do, which is mostly.
+async fn turn(pool: &PgPool, publisher: &mut Publisher, service: &'static str) -> Result<usize, sqlx::Error> {
+    let (age, due): (Option<f64>, bool) = sqlx::query_as(
+        "SELECT extract(epoch FROM now() - min(created_at))::float8, coalesce(min(next_attempt_at) <= now(), false) \
+         FROM outbox",
+    )
+    .fetch_one(pool)
+    .await?;
+    // An alarm looks at this: a growing outbox fails nothing by itself.
+    metrics::gauge!("orion_outbox_oldest_seconds", "service" => service).set(age.unwrap_or(0.0));
+    if due { batch(pool, publisher).await } else { Ok(0) }
+}
+
 struct Waiting {
     id: i64,
     event_id: uuid::Uuid,
@@ -52,7 +62,6 @@ struct Waiting {
     attempts: i32,
 }
 
-/// How many rows left the outbox.
 async fn batch(pool: &PgPool, publisher: &mut Publisher) -> Result<usize, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let rows = due(&mut transaction).await?;
@@ -134,16 +143,4 @@ async fn postpone(
     .execute(&mut **transaction)
     .await?;
     Ok(())
-}
-
-/// An alarm looks at this: a growing outbox fails nothing by itself.
-async fn gauge_age(pool: &PgPool, service: &'static str) {
-    let age = sqlx::query_scalar::<_, Option<f64>>(
-        "SELECT extract(epoch FROM now() - min(created_at))::float8 FROM outbox",
-    )
-    .fetch_one(pool)
-    .await;
-    if let Ok(age) = age {
-        metrics::gauge!("orion_outbox_oldest_seconds", "service" => service).set(age.unwrap_or(0.0));
-    }
 }
