@@ -120,18 +120,19 @@ async fn with_auth_down_it_is_refused_and_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn with_nobody_at_auths_address_nothing_has_to_be_cleaned_up() {
+async fn with_nobody_at_auths_address_there_is_nothing_to_clean_up() {
     let cluster = testkit::Cluster::new();
-    let auth = testkit::serve_jwks(cluster.people()).await;
-    let env = cluster.env("user").await;
-    // The start needs auth's health; what follows goes where nobody listens.
-    let line = testkit::Proxy::to(&auth).await;
-    let user = testkit::spawn::<user::User>(env.peer("auth", line.url())).await;
-    let answer = user.post("/api/user/register").json(&newcomer("ada")).send().await.unwrap();
-    assert!(problem(answer).await.is(kind::UNAVAILABLE), "a peer that is no auth stores nothing");
-    let left: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(user.chassis().db()).await.unwrap();
-    assert_eq!(left, 0);
+    let auth = testkit::spawn::<auth::Auth>(auth_env(&cluster).await).await;
+    let env = cluster.env("user").await.peer("auth", &auth.url(""));
+    let user = testkit::spawn::<user::User>(env).await;
+    auth.stop().await;
+    let refused = user.post("/api/user/register").json(&newcomer("ada")).send().await.unwrap();
+    assert!(problem(refused).await.is(kind::UNAVAILABLE));
+    for table in ["users", "user_roles", "outbox", "credential_cleanups"] {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let left: i64 = sqlx::query_scalar(sql).fetch_one(user.chassis().db()).await.unwrap();
+        assert_eq!(left, 0, "{table}");
+    }
 }
 
 #[tokio::test]
