@@ -33,12 +33,14 @@ CREATE TABLE session_blacklist (
     expires_at       timestamptz NOT NULL,
     reason           text        NOT NULL,
     created_at       timestamptz NOT NULL,
-    -- Null until Redis has it: what is null is written again until it is there.
+    -- When Redis first had it. Redis may lose its last second in a crash, so everything is written to it once more
+    -- a few seconds later; only then it is settled.
     published_at     timestamptz,
+    settled_at       timestamptz,
     PRIMARY KEY (kind, subject)
 );
 CREATE INDEX session_blacklist_by_end ON session_blacklist (expires_at);
-CREATE INDEX session_blacklist_unpublished ON session_blacklist (created_at) WHERE published_at IS NULL;
+CREATE INDEX session_blacklist_unsettled ON session_blacklist (created_at) WHERE settled_at IS NULL;
 
 CREATE TABLE security_events (
     id           uuid PRIMARY KEY,

@@ -6,6 +6,7 @@ use crate::store::blacklist::Entry;
 use chassis::stores::Redis;
 use chassis::stores::redis::RedisError;
 use contracts::{AccessClaims, new_id};
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use std::time::Duration;
 use uuid::Uuid;
@@ -62,12 +63,14 @@ impl Cache {
     }
 
     pub async fn revoke(&self, entries: &[Entry], now: Timestamp) -> Result<(), RedisError> {
-        for entry in entries {
-            let Some(ttl) = left(entry.expires_at.0, now) else { continue };
+        // All are on their way before the first is waited for.
+        let writes = entries.iter().filter_map(|entry| {
+            let ttl = left(entry.expires_at.0, now)?;
             let key = format!("revoked:{}:{}", entry.kind, entry.subject);
-            self.redis.set_ex(&key, &entry.revoked_through.0.as_second().to_string(), ttl).await?;
-        }
-        Ok(())
+            let through = entry.revoked_through.0.as_second().to_string();
+            Some(async move { self.redis.set_ex(&key, &through, ttl).await })
+        });
+        try_join_all(writes).await.map(drop)
     }
 
     pub async fn has_epoch(&self) -> Result<bool, RedisError> {

@@ -139,12 +139,14 @@ fn positive(
     }
 }
 
-fn lockout(reader: &mut Reader, kind: &str, free: u32) -> Result<Policy, Bad> {
+fn lockout(reader: &mut Reader, kind: &str, after: u32) -> Result<Policy, Bad> {
     let of = kind.to_lowercase();
-    let free = reader.or(
-        format!("ORION_LOCKOUT_{kind}_FREE"),
-        free,
-        format!("failed logins of one {of} that lock nothing; from this one on each locks twice as long as the last"),
+    let after = reader.or(
+        format!("ORION_LOCKOUT_{kind}_AFTER"),
+        after,
+        format!(
+            "failed logins until an {of} is locked; each further one locks it for twice as long as the last"
+        ),
     );
     let first = reader.duration(
         format!("ORION_LOCKOUT_{kind}_FIRST"),
@@ -162,13 +164,14 @@ fn lockout(reader: &mut Reader, kind: &str, free: u32) -> Result<Policy, Bad> {
         format!("without a failure for so long, the count of an {of} starts again"),
     );
     let signed = |d: Duration| SignedDuration::try_from(d).unwrap_or(SignedDuration::MAX);
-    let (free, first, longest, forget) = (free?, first?, longest?, forget?);
-    if free == 0 || first > longest || longest > forget || forget > Duration::from_secs(DAY) {
-        let complaint =
-            format!("ORION_LOCKOUT_{kind}_*: _FREE must be at least 1, and _FIRST ≤ _LONGEST ≤ _FORGET ≤ 1d");
+    let (after, first, longest, forget) = (after?, first?, longest?, forget?);
+    if after == 0 || first > longest || longest > forget || forget > Duration::from_secs(DAY) {
+        let complaint = format!(
+            "ORION_LOCKOUT_{kind}_*: _AFTER must be at least 1, and _FIRST ≤ _LONGEST ≤ _FORGET ≤ 1d"
+        );
         return Err(reader.refuse(complaint));
     }
-    Ok(Policy { free, first: signed(first), longest: signed(longest), forget_after: signed(forget) })
+    Ok(Policy { after, first: signed(first), longest: signed(longest), forget_after: signed(forget) })
 }
 
 fn schedule(reader: &mut Reader) -> Result<Schedule, Bad> {

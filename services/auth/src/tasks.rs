@@ -23,9 +23,9 @@ pub(crate) fn start(chassis: &Chassis, app: &Arc<App>) {
 }
 
 async fn fill_redis(app: &App) -> Result<(), AuthError> {
-    let filled = revocation::keep_redis_filled(app).await?;
-    if !matches!(filled, Filled::Kept(0)) {
-        tracing::info!(?filled, "revocations written to Redis");
+    match revocation::keep_redis_filled(app).await? {
+        Filled::Kept(_) => {}
+        filled => tracing::info!(?filled, "Redis had been emptied"),
     }
     Ok(())
 }

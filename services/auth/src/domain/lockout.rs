@@ -1,4 +1,4 @@
-//! How failed logins close the door: after a few free tries each further one locks for twice as long, up to a limit.
+//! How failed logins close the door: after a few tries each further one locks for twice as long, up to a limit.
 //! A lock always ends by itself, and failures are forgotten after a quiet while.
 
 use jiff::{SignedDuration, Timestamp};
@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 /// The rule for one kind of subject (an account, an address).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Failures that cost nothing.
-    pub free: u32,
-    /// The first lock; each later one is twice as long.
+    /// The failure that locks for the first time.
+    pub after: u32,
+    /// The first lock; each later failure locks for twice as long.
     pub first: SignedDuration,
     /// No lock is longer than this.
     pub longest: SignedDuration,
@@ -42,7 +42,7 @@ impl Policy {
     }
 
     fn lock(&self, failures: u32) -> Option<SignedDuration> {
-        let beyond = failures.checked_sub(self.free)?;
+        let beyond = failures.checked_sub(self.after)?;
         let doubled = 1_i32.checked_shl(beyond.min(30)).unwrap_or(i32::MAX);
         Some(self.first.checked_mul(doubled).unwrap_or(self.longest).min(self.longest))
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     const POLICY: Policy = Policy {
-        free: 5,
+        after: 5,
         first: SignedDuration::from_secs(30),
         longest: SignedDuration::from_mins(15),
         forget_after: SignedDuration::from_hours(1),
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failures_are_free_then_each_lock_is_twice_the_last_up_to_the_limit() {
+    fn the_first_failures_lock_nothing_then_each_lock_is_twice_the_last_up_to_the_limit() {
         let locks = fail(12, SignedDuration::from_mins(20));
         assert_eq!(locks[..4], [None; 4]);
         assert_eq!(locks[4..], [30, 60, 120, 240, 480, 900, 900, 900].map(Some));

@@ -25,7 +25,9 @@ pub async fn put(app: &App, user_id: Uuid, request: &PutCredential) -> Result<Pu
     }
     match credentials::by_email(&mut *app.db().await?, &email_normalised).await? {
         // It came between the two questions.
-        Some(there) if there.user_id == user_id => return compare(app, there, &email_normalised, password).await,
+        Some(there) if there.user_id == user_id => {
+            return compare(app, there, &email_normalised, password).await;
+        }
         Some(_) => return Err(AuthError::EmailTaken),
         None => {}
     }

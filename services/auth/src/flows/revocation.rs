@@ -16,6 +16,8 @@ use uuid::Uuid;
 /// Added to an access token's life: clocks differ a little between the machine that signs and those that verify.
 const LEEWAY: SignedDuration = SignedDuration::from_mins(2);
 const PAGE: i64 = 500;
+/// Redis writes to its disk each second: what it had for longer than this survives its crash.
+const SETTLES_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 /// What has been revoked in PostgreSQL and is to be told to Redis after the commit.
 pub struct Revoked {
@@ -76,7 +78,7 @@ async fn write(app: &App, entries: &[Entry], now: Timestamp) -> Result<(), AuthE
         return Ok(());
     }
     app.cache.revoke(entries, now).await?;
-    Ok(blacklist::mark_published(&mut *app.db().await?, entries, now).await?)
+    Ok(blacklist::mark_published(&mut *app.db().await?, entries, now - SETTLES_AFTER, now).await?)
 }
 
 /// Whether a token was revoked: asked of Redis, and of PostgreSQL when Redis is not there or was emptied.
@@ -93,7 +95,7 @@ pub async fn is_revoked(app: &App, claims: &AccessClaims) -> Result<bool, AuthEr
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filled {
-    /// Redis has what it should; this many late entries were added.
+    /// Redis has what it should; this many entries were written, late or once more.
     Kept(usize),
     /// Redis had been emptied; this many entries were written.
     Rebuilt(usize),
@@ -105,7 +107,7 @@ pub enum Filled {
 pub async fn keep_redis_filled(app: &App) -> Result<Filled, AuthError> {
     let now = app.clock.now();
     if app.cache.has_epoch().await? {
-        let late = blacklist::unpublished(&mut *app.db().await?, PAGE, now).await?;
+        let late = blacklist::unsettled(&mut *app.db().await?, PAGE, now - SETTLES_AFTER, now).await?;
         write(app, &late, now).await?;
         return Ok(Filled::Kept(late.len()));
     }

@@ -21,7 +21,7 @@ pub async fn insert(db: &mut PgConnection, entry: &Entry, reason: &str, now: Tim
          ON CONFLICT (kind, subject) DO UPDATE SET
              revoked_through = greatest(session_blacklist.revoked_through, excluded.revoked_through),
              expires_at = greatest(session_blacklist.expires_at, excluded.expires_at),
-             published_at = NULL",
+             published_at = NULL, settled_at = NULL",
     )
     .bind(&entry.kind)
     .bind(&entry.subject)
@@ -53,31 +53,49 @@ pub async fn page(
     .await
 }
 
-pub async fn unpublished(db: &mut PgConnection, limit: i64, now: Timestamp) -> sqlx::Result<Vec<Entry>> {
+/// Entries that Redis does not have yet, or has had since before `settles` and gets once more.
+pub async fn unsettled(
+    db: &mut PgConnection,
+    limit: i64,
+    settles: Timestamp,
+    now: Timestamp,
+) -> sqlx::Result<Vec<Entry>> {
     sqlx::query_as(
         "SELECT kind, subject, revoked_through, expires_at FROM session_blacklist
-         WHERE published_at IS NULL AND expires_at > $1 ORDER BY created_at LIMIT $2",
+         WHERE settled_at IS NULL AND (published_at IS NULL OR published_at <= $1) AND expires_at > $2
+         ORDER BY created_at LIMIT $3",
     )
+    .bind(Time(settles))
     .bind(Time(now))
     .bind(limit)
     .fetch_all(db)
     .await
 }
 
-/// Notes that Redis has this very entry; one that grew meanwhile stays to be published.
-pub async fn mark_published(db: &mut PgConnection, entries: &[Entry], now: Timestamp) -> sqlx::Result<()> {
-    for entry in entries {
-        sqlx::query(
-            "UPDATE session_blacklist SET published_at = $4
-             WHERE kind = $1 AND subject = $2 AND revoked_through = $3 AND published_at IS NULL",
-        )
-        .bind(&entry.kind)
-        .bind(&entry.subject)
-        .bind(entry.revoked_through)
-        .bind(Time(now))
-        .execute(&mut *db)
-        .await?;
-    }
+/// Notes that Redis was given these very entries; one that grew meanwhile stays as it is.
+pub async fn mark_published(
+    db: &mut PgConnection,
+    entries: &[Entry],
+    settles: Timestamp,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind.as_str()).collect();
+    let subjects: Vec<&str> = entries.iter().map(|entry| entry.subject.as_str()).collect();
+    let throughs: Vec<Time> = entries.iter().map(|entry| entry.revoked_through).collect();
+    sqlx::query(
+        "UPDATE session_blacklist b
+         SET published_at = coalesce(b.published_at, $5), settled_at = CASE WHEN b.published_at <= $4 THEN $5 END
+         FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS e (kind, subject, revoked_through)
+         WHERE b.kind = e.kind AND b.subject = e.subject AND b.revoked_through = e.revoked_through
+           AND b.settled_at IS NULL",
+    )
+    .bind(kinds)
+    .bind(subjects)
+    .bind(throughs)
+    .bind(Time(settles))
+    .bind(Time(now))
+    .execute(db)
+    .await?;
     Ok(())
 }
 

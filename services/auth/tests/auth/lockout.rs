@@ -20,7 +20,7 @@ async fn guess(stage: &Stage, email: &str, times: usize) {
 }
 
 #[tokio::test]
-async fn each_failure_after_the_free_ones_locks_twice_as_long_and_the_lock_ends() {
+async fn each_failure_from_the_fifth_on_locks_twice_as_long_and_the_lock_ends() {
     let env = env().await;
     let mut events = env.vhost().queue("auth.events", &["security.suspicious_activity"]).await;
     let stage = Stage::of(env).await;
@@ -52,7 +52,7 @@ async fn an_account_that_does_not_exist_is_locked_just_the_same() {
 
 #[tokio::test]
 async fn an_address_that_guesses_many_accounts_is_locked_and_cannot_pose_as_another() {
-    let env = env().await.set("ORION_LOCKOUT_ADDRESS_FREE", "3");
+    let env = env().await.set("ORION_LOCKOUT_ADDRESS_AFTER", "3");
     let stage = Stage::of(env).await;
     let person = stage.person().await;
     let login = |forwarded: &str, gateway: bool| {

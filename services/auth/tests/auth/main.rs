@@ -10,3 +10,4 @@ mod logout;
 mod refresh;
 mod revocation;
 mod stage;
+mod upkeep;

@@ -76,6 +76,22 @@ async fn redis_emptied_while_it_is_filled_is_not_taken_for_filled() {
 }
 
 #[tokio::test]
+async fn a_revocation_that_redis_lost_in_a_crash_is_written_again_although_the_epoch_survived() {
+    let stage = Stage::new().await;
+    let session = stage.login(&stage.person().await).await;
+    stage.try_logout(&session.access_token, false).await;
+    let key = format!("revoked:sid:{}", claims(&session.access_token).sid);
+    // What a Redis does that wrote to its disk a second before it fell.
+    let _: i64 = stage.redis.del(&key).await.unwrap();
+    stage.pass(SignedDuration::from_secs(5));
+    until("the revocation is back", || async { stage.redis_get(&key).await.is_some() }).await;
+    until("it is settled", || async {
+        stage.count("SELECT count(*) FROM session_blacklist WHERE settled_at IS NULL").await == 0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_can_no_longer_matter_is_not_brought_back() {
     let stage = idle_stage().await;
     let session = stage.login(&stage.person().await).await;
