@@ -89,7 +89,7 @@ pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
 /// Where clients reach the gateway from this machine; none when it is not exposed.
 pub fn gateway_url(target: &Target, namespace: &str, platform: &str) -> Result<Option<String>> {
     let edge = catalog::SERVICES.iter().find(|s| s.edge).map_or("gateway", |s| s.name);
-    let service = catalog::object_name(platform, edge);
+    let service = catalog::object_name(platform, &format!("{edge}-external"));
     let Some(service) = target.maybe(&["get", "service", &service, "--namespace", namespace])? else {
         return Ok(None);
     };
@@ -103,7 +103,7 @@ pub fn gateway_url(target: &Target, namespace: &str, platform: &str) -> Result<O
         return Ok(Some(format!("http://{host}:{port}")));
     }
     let Some(port) = http("nodePort") else { return Ok(None) };
-    Ok(Some(format!("http://{}:{port}", target.node_address()?)))
+    Ok(Some(format!("http://{}:{port}", target.address_of_port(port)?)))
 }
 
 fn text(status: &Status) -> String {

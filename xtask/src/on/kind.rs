@@ -10,6 +10,9 @@ use crate::cli::On;
 use crate::images::Built;
 use crate::{paths, progress, sh};
 
+/// As in kind-config.yaml: the one NodePort that is reached without a way to the nodes' own addresses.
+pub(super) const MAPPED_PORT: u64 = 30080;
+
 fn kubeconfig() -> PathBuf {
     paths::target().join("xtask/kind.kubeconfig")
 }

@@ -126,8 +126,11 @@ impl Target {
         self.on != On::Current
     }
 
-    /// An address of a node under which its NodePorts are reached from here.
-    pub fn node_address(&self) -> Result<String> {
+    /// Where a NodePort is reached from here.
+    pub fn address_of_port(&self, port: u64) -> Result<String> {
+        if self.on == On::Kind && port == kind::MAPPED_PORT {
+            return Ok("127.0.0.1".into());
+        }
         if let Some(ip) = self.native.as_ref().and_then(|c| c.node_ips().first().copied()) {
             return Ok(ip.to_string());
         }
