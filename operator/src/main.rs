@@ -41,7 +41,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> ExitCode {
-    tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_env_filter(&options.log).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_env_filter(&options.log)
+        .init();
     match controller::run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
