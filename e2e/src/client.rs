@@ -24,7 +24,7 @@ pub struct Answer {
 impl Gateway {
     /// By the gateway's NodePort on the first node.
     pub async fn of(arena: &Arena) -> Result<Gateway> {
-        let service = arena.api::<Service>().get(&catalog::object_name(PLATFORM, "gateway")).await?;
+        let service = arena.api::<Service>().get(&catalog::object_name(PLATFORM, "gateway-external")).await?;
         let ports = service.spec.and_then(|spec| spec.ports).unwrap_or_default();
         let port = ports.iter().find_map(|port| port.node_port).context("the gateway has no NodePort")?;
         let nodes = arena.ground.cluster.node_ips();

@@ -1,6 +1,7 @@
 //! What somebody deletes or edits comes back; what somebody else adds stays theirs.
 
 use anyhow::{Context, Result};
+use e2e::client::Gateway;
 use e2e::{Arena, eventually, scene};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
@@ -13,9 +14,10 @@ use serde_json::json;
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_or_edited_comes_back_and_what_others_set_stays() -> Result<()> {
     scene("operator-drift", async |arena| {
-        arena.apply(json!({})).await?;
+        arena.apply(json!({"exposure": {"nodePort": {}}})).await?;
         arena.until_ready().await?;
         what_is_deleted_comes_back(arena).await?;
+        passwords_that_are_gone_are_made_anew_everywhere(arena).await?;
         what_is_edited_is_put_back_and_a_foreign_field_stays(arena).await?;
         arena.until_ready().await.map(drop)
     })
@@ -29,9 +31,25 @@ async fn what_is_deleted_comes_back(arena: &Arena) -> Result<()> {
     comes_back::<ServiceAccount>(arena, "orion-user").await?;
     // With its claim kept, a store comes back with its data.
     comes_back::<StatefulSet>(arena, "orion-redis").await?;
+    arena.until_ready().await.map(drop)
+}
+
+/// In the stores by another provision Job, and in the service by other pods: it goes on working.
+async fn passwords_that_are_gone_are_made_anew_everywhere(arena: &Arena) -> Result<()> {
+    let deployments = arena.api::<Deployment>();
+    let before = deployments.get("orion-user").await?.metadata.generation;
+    comes_back::<Secret>(arena, "orion-user-credentials").await?;
+    eventually("user has the new passwords", async || {
+        Ok((deployments.get("orion-user").await?.metadata.generation > before).then_some(()))
+    })
+    .await?;
     arena.until_ready().await?;
-    // A generated password that is gone for good would be a new one: the services follow it.
-    comes_back::<Secret>(arena, "orion-user-credentials").await
+    let person = json!({
+        "email": "ada@example.com", "username": "ada", "password": "correct horse battery staple",
+        "firstName": "Ada", "lastName": "Lovelace",
+    });
+    Gateway::of(arena).await?.post("/api/user/register", None, person).await?.expect(201);
+    Ok(())
 }
 
 async fn comes_back<K>(arena: &Arena, name: &str) -> Result<()>

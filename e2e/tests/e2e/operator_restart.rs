@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use e2e::arena::OPERATOR;
 use e2e::record::{Change, Recorder, Seen};
 use e2e::{Arena, eventually, scene};
+use k8s_openapi::api::coordination::v1::Lease;
 use serde_json::json;
 
 use crate::operator_install::assert_nothing_restarted;
@@ -22,7 +24,11 @@ async fn an_install_whose_operator_is_killed_at_every_tier_completes_and_makes_n
         let record = recorder.seen();
         assert_installed_in_order(&record);
         assert_nothing_was_made_twice(&record);
-        assert_nothing_restarted(arena).await
+        assert_nothing_restarted(arena).await?;
+        // As many took over as were killed: each had led, and none of them came back.
+        let lease = arena.api::<Lease>().get(OPERATOR).await?.spec.unwrap_or_default();
+        assert_eq!(lease.lease_transitions.map(usize::try_from), Some(Ok(steps().len())));
+        Ok(())
     })
     .await
 }
