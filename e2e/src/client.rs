@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Service;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::arena::{Arena, PLATFORM};
+use crate::arena::{Arena, PLATFORM, eventually};
 
 pub struct Gateway {
     base: String,
@@ -22,7 +22,8 @@ pub struct Answer {
 }
 
 impl Gateway {
-    /// By the gateway's NodePort on the first node.
+    /// By the gateway's NodePort on the first node, once it is open there: a node learns of a pod that has become ready
+    /// a moment after the API server.
     pub async fn of(arena: &Arena) -> Result<Gateway> {
         let service = arena.api::<Service>().get(&catalog::object_name(PLATFORM, "gateway-external")).await?;
         let ports = service.spec.and_then(|spec| spec.ports).unwrap_or_default();
@@ -31,7 +32,9 @@ impl Gateway {
         let node = nodes.first().context("the cluster has no node")?;
         let http =
             reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(30)).build()?;
-        Ok(Gateway { base: format!("http://{node}:{port}"), http })
+        let gateway = Gateway { base: format!("http://{node}:{port}"), http };
+        eventually("the NodePort is open", async || gateway.get("/health", None).await.map(Some)).await?;
+        Ok(gateway)
     }
 
     pub async fn get(&self, path: &str, token: Option<&str>) -> Result<Answer> {
