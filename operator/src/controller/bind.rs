@@ -94,7 +94,8 @@ fn keep_volume(object: &mut Value, live: &Children) {
     {
         object["spec"]["resources"]["requests"]["storage"] = Value::from(there);
     }
-    if object["spec"]["storageClassName"].is_string() {
+    // Also when the spec names none: a volume that a former platform left keeps the class that it was made with.
+    if live["spec"]["storageClassName"].is_string() {
         object["spec"]["storageClassName"] = live["spec"]["storageClassName"].clone();
     }
 }

@@ -52,29 +52,33 @@ impl Cache {
     }
 
     /// Keeps an object and tells whose it is. `object` must have a namespace.
-    pub fn put(&self, kind: &'static str, object: Value) -> Option<Key> {
-        let key = owner(&object)?;
-        let name = name(&object).to_owned();
-        let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
-        // Somebody may have labelled it as another platform's: then the old one misses it and makes it again.
-        for (_, children) in platforms.iter_mut().filter(|(k, _)| k.namespace == key.namespace && **k != key)
-        {
-            children.remove(&(kind, name.clone()));
+    pub fn put(&self, kind: &'static str, object: Value) -> Vec<Key> {
+        // Somebody may have labelled it as another platform's, or as nobody's: then the old one misses it.
+        let mut touched = self.remove(kind, &object);
+        if let Some(key) = owner(&object) {
+            let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
+            let name = name(&object).to_owned();
+            platforms.entry(key.clone()).or_default().insert((kind, name), Arc::new(object));
+            touched.retain(|other| *other != key);
+            touched.push(key);
         }
-        platforms.entry(key.clone()).or_default().insert((kind, name), Arc::new(object));
-        Some(key)
+        touched
     }
 
-    pub fn remove(&self, kind: &'static str, object: &Value) -> Option<Key> {
-        let key = owner(object)?;
+    /// Forgets an object, whatever its labels say now; tells whose it was.
+    pub fn remove(&self, kind: &'static str, object: &Value) -> Vec<Key> {
+        let (namespace, id) = (object["metadata"]["namespace"].as_str(), (kind, name(object).to_owned()));
         let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(children) = platforms.get_mut(&key) {
-            children.remove(&(kind, name(object).to_owned()));
-            if children.is_empty() {
-                platforms.remove(&key);
+        let mut touched = Vec::new();
+        for (key, children) in
+            platforms.iter_mut().filter(|(key, _)| Some(key.namespace.as_str()) == namespace)
+        {
+            if children.remove(&id).is_some() {
+                touched.push(key.clone());
             }
         }
-        Some(key)
+        platforms.retain(|_, children| !children.is_empty());
+        touched
     }
 
     /// Replaces all objects of a kind after it was read anew; tells the platforms that lost or had one.

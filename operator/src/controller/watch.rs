@@ -53,8 +53,8 @@ pub async fn children(
                 }
                 touched
             }
-            Ok(Event::Apply(object)) => cache.put(kind.kind, pruned(kind, object)).into_iter().collect(),
-            Ok(Event::Delete(object)) => cache.remove(kind.kind, &pruned(kind, object)).into_iter().collect(),
+            Ok(Event::Apply(object)) => cache.put(kind.kind, pruned(kind, object)),
+            Ok(Event::Delete(object)) => cache.remove(kind.kind, &pruned(kind, object)),
             Err(error) => {
                 tracing::warn!(kind = kind.kind, %error, "watch broke, starting it again");
                 continue;

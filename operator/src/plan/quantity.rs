@@ -15,7 +15,7 @@ const SUFFIXES: [(&str, u128); 12] = [
     ("E", 1_000_000_000_000_000_000),
 ];
 
-/// The amount in thousandths, rounded down. None for what is not a quantity, or too big to count.
+/// The amount in thousandths, rounded up, as the API server rounds what a container asks for. None for what is not a quantity, or too big to count.
 pub fn milli(text: &str) -> Option<u128> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(split);
@@ -32,7 +32,7 @@ pub fn milli(text: &str) -> Option<u128> {
             .or_else(|| SUFFIXES.iter().find(|(s, _)| *s == suffix).map(|(_, f)| *f))?
             .checked_mul(1000)?,
     };
-    Some(digits.checked_mul(factor)? / scale)
+    Some(digits.checked_mul(factor)?.div_ceil(scale))
 }
 
 /// Whole bytes.
@@ -55,6 +55,7 @@ mod tests {
             ("250m", 250),
             ("2", 2_000),
             ("1.5", 1_500),
+            ("0.0005", 1),
             ("1Ki", 1_024_000),
             ("0.5Gi", 512 * 1024 * 1024 * 1000),
             ("1e3", 1_000_000),

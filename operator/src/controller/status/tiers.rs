@@ -26,8 +26,9 @@ pub(super) fn build(facts: &Facts) -> Vec<TierStatus> {
 fn one(facts: &Facts, tier: Tier, members: &[Member], below: &[TierStatus]) -> TierStatus {
     let number = i32::from(tier.number());
     let before = facts.before.tiers.iter().find(|t| t.tier == number);
-    let ready = members.iter().filter(|m| is_ready(facts, m)).count();
-    let phase = phase(facts, members, before.map(|t| t.phase));
+    let was = before.map(|t| t.phase);
+    let ready = members.iter().filter(|m| is_ready(facts, was, m)).count();
+    let phase = phase(facts, members, was);
     let mut status = TierStatus {
         tier: number,
         name: format!("{tier:?}"),
@@ -35,7 +36,7 @@ fn one(facts: &Facts, tier: Tier, members: &[Member], below: &[TierStatus]) -> T
         ready: i32::try_from(ready).unwrap_or(i32::MAX),
         desired: i32::try_from(members.len()).unwrap_or(i32::MAX),
         since: None,
-        blocked_by: if phase == TierPhase::Ready { None } else { trouble(facts, members) },
+        blocked_by: if phase == TierPhase::Ready { None } else { trouble(facts, was, members) },
     };
     let moved = before.is_none_or(|before| moved(facts, members, before, &status));
     status.since = match before.and_then(|before| before.since.clone()) {
@@ -48,13 +49,14 @@ fn one(facts: &Facts, tier: Tier, members: &[Member], below: &[TierStatus]) -> T
     status
 }
 
-/// Drift is mended in passing: as long as all pods are there, the tier is ready.
-fn is_ready(facts: &Facts, (unit, _): &Member) -> bool {
-    unit.settled() || facts.drift_only() && unit.readiness.serving
+/// Drift is mended in passing: as long as all pods are there, a tier that was ready is ready. One that was not may be on
+/// its way back from a change that was taken back.
+fn is_ready(facts: &Facts, before: Option<TierPhase>, (unit, _): &Member) -> bool {
+    unit.settled() || before == Some(TierPhase::Ready) && facts.drift_only() && unit.readiness.serving
 }
 
 fn phase(facts: &Facts, members: &[Member], before: Option<TierPhase>) -> TierPhase {
-    if members.iter().all(|m| is_ready(facts, m)) {
+    if members.iter().all(|m| is_ready(facts, before, m)) {
         return TierPhase::Ready;
     }
     let differs = !facts.drift_only() && members.iter().any(|(u, _)| u.live != Live::Current);
@@ -106,8 +108,8 @@ fn can_stall(members: &[Member], status: &TierStatus, below: &[TierStatus]) -> b
 }
 
 /// What the tier is held up by: the first part with a known cause, else the first that is not ready.
-fn trouble(facts: &Facts, members: &[Member]) -> Option<String> {
-    let open = || members.iter().filter(|m| !is_ready(facts, m));
+fn trouble(facts: &Facts, before: Option<TierPhase>, members: &[Member]) -> Option<String> {
+    let open = || members.iter().filter(|m| !is_ready(facts, before, m));
     let known = open().find_map(|(u, _)| u.cause.as_ref().map(|cause| named(u, cause)));
     known.or_else(|| {
         let (unit, decision) = open().next()?;

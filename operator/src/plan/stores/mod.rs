@@ -136,6 +136,8 @@ fn stateful_set<'a>(
         "metadata": scope.metadata(&scope.name()),
         "spec": {
             "replicas": 1,
+            // With OrderedReady a pod that never gets ready is not replaced when its template is put right.
+            "podManagementPolicy": "Parallel",
             "revisionHistoryLimit": 3,
             "serviceName": scope.name(),
             "selector": {"matchLabels": scope.selector()},

@@ -235,3 +235,20 @@ fn an_event_tells_each_turn_once() {
     assert_eq!(turns(&first, &second).iter().map(|t| t.1.as_str()).collect::<Vec<_>>(), ["DataReady"]);
     assert_eq!(turns(&second, &second), []);
 }
+
+#[test]
+fn a_change_that_is_taken_back_is_not_ready_before_every_part_is_back() {
+    let mut story = Story::installed();
+    story.edit("two");
+    story.is("auth", Live::Current, ROLLING);
+    story.after(1);
+    assert_eq!(story.condition("Ready"), "False");
+    story.edit("one");
+    story.is("auth", Live::Edited, ROLLING);
+    story.after(1);
+    story.after(1);
+    assert_eq!((story.condition("Ready"), story.tier(2)), ("False", TierPhase::Progressing));
+    story.is("auth", Live::Current, READY);
+    story.after(1);
+    assert_eq!(story.condition("Ready"), "True");
+}
