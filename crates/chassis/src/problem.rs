@@ -86,8 +86,10 @@ impl From<ProblemType> for Problem {
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error;
-        // 57: shut down or cancelled by the statement timeout; 53: out of connections; 40: try again.
-        let passing = |code: &str| ["57", "53", "40", "08"].iter().any(|class| code.starts_with(class));
+        // 57: shut down or cancelled by the statement timeout; 53: out of connections; 40: try again (deadlock,
+        // serialization); 55P03: a lock took too long; 25P03: so did a transaction.
+        let passing =
+            |code: &str| ["57", "53", "40", "08", "55P03", "25P03"].iter().any(|class| code.starts_with(class));
         match &error {
             Error::PoolTimedOut | Error::PoolClosed | Error::Io(_) | Error::Tls(_) => {
                 Self::unavailable(error)

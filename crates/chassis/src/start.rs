@@ -20,6 +20,7 @@ use crate::{management, telemetry, wait};
 
 /// What background work gets once requests are drained.
 const TASKS_GRACE: Duration = Duration::from_secs(5);
+const STORES_GRACE: Duration = Duration::from_secs(2);
 
 /// Why a start failed, in one line that names what was in the way: `postgres:5432: password authentication failed`.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +68,8 @@ impl Running {
         }
         inner.disconnect.cancel();
         if let Some(db) = &inner.db {
-            db.close().await;
+            // It waits for connections that are in use, and whatever uses them has had its time.
+            let _ = tokio::time::timeout(STORES_GRACE, db.close()).await;
         }
         self.management.drain(Duration::from_secs(1)).await;
         tracing::info!("stopped");

@@ -1,6 +1,7 @@
 //! The service: it borrows the catalog's entry of `user`, and does one thing of each kind.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Row, SqlStr};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub(crate) struct Sample;
@@ -60,9 +62,21 @@ impl Service for Sample {
             .route("/waiting", get(waiting))
             .route("/notes/{key}", get(note).put(put_note))
             .with_state(chassis);
-        let slow = settings.slow;
-        Ok(routes.route("/slow", get(move || async move { tokio::time::sleep(slow).await })))
+        Ok(routes.merge(slow(settings.slow)))
     }
+}
+
+/// `/slow`, and `/slow/begun`, which is answered once a request for the first has arrived.
+fn slow(takes: Duration) -> Router {
+    let begun = Arc::new(Notify::new());
+    let begins = begun.clone();
+    let slow = move || async move {
+        begins.notify_one();
+        tokio::time::sleep(takes).await;
+    };
+    Router::new()
+        .route("/slow", get(slow))
+        .route("/slow/begun", get(move || async move { begun.notified().await }))
 }
 
 #[derive(Debug, Serialize, Deserialize, Validate)]

@@ -40,7 +40,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// Where the client is. What `x-forwarded-for` says counts only if the gateway proved that it wrote it.
+/// Where the client is. What `x-forwarded-for` says counts only if the gateway proved that it wrote it; unknown where
+/// such a proof was sent and could not be verified.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
@@ -49,12 +50,16 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let caller = <Caller as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await;
-        let through_the_edge = matches!(caller, Ok(Some(Caller(service))) if service.edge);
         let forwarded = parts
             .headers
             .get("x-forwarded-for")
             .and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
         let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        Ok(Self(if through_the_edge { forwarded.or(connected) } else { connected }))
+        Ok(Self(match caller {
+            Ok(Some(Caller(service))) if service.edge => forwarded.or(connected),
+            Ok(_) => connected,
+            // Perhaps the gateway, whose proof cannot be checked now: its own address is nobody's.
+            Err(_) => None,
+        }))
     }
 }

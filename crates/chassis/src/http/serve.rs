@@ -86,7 +86,7 @@ fn connection(stream: TcpStream, peer: SocketAddr, routes: Router, graceful: &Gr
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10));
     let connection = builder.serve_connection_with_upgrades(
-        TokioIo::new(Stalling::new(stream, READS_WITHIN)),
+        TokioIo::new(Stalling::new(stream, HEADERS_WITHIN, READS_WITHIN)),
         TowerToHyperService::new(service),
     );
     let watched = graceful.watch(connection.into_owned());

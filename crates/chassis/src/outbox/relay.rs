@@ -6,7 +6,8 @@ use sqlx::{PgPool, Postgres, Row, Transaction};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::stores::bus::{Bus, BusError, Published, Publisher};
+use crate::stores::bus::{Bus, BusError};
+use crate::stores::{Published, Publisher};
 
 /// Somebody put an event into an outbox of this process.
 pub(super) static WAKE: Notify = Notify::const_new();

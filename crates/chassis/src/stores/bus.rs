@@ -1,24 +1,26 @@
-//! RabbitMQ: one connection that is made again whenever it is lost, and a publisher that waits for the broker's word.
+//! RabbitMQ: one connection that is made again whenever it is lost.
 //!
 //! Exchanges are declared by the operator's provision Job: a service cannot, and finds out by an error.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use contracts::Secret;
-use futures::StreamExt;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, PublisherConfirm};
+use futures::{FutureExt, StreamExt};
+use lapin::{Channel, Connection, ConnectionProperties};
 use reqwest::Url;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::publisher::Publisher;
 use super::reconnect::Backoff;
 use super::redis::secret_free;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
-const PERSISTENT: u8 = 2;
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often the state of a connection is looked at, whatever is told about it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BusError {
@@ -38,14 +40,6 @@ impl BusError {
     }
 }
 
-/// What became of a message that the broker has taken responsibility for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Published {
-    Routed,
-    /// No queue is bound for it: the broker gave it back.
-    Returned,
-}
-
 #[derive(Clone)]
 pub struct Bus(Arc<Inner>);
 
@@ -55,6 +49,8 @@ struct Inner {
     address: String,
     connection: RwLock<Option<Arc<Connection>>>,
     last_error: Mutex<String>,
+    /// Somebody waited in vain for an answer.
+    suspect: Notify,
 }
 
 impl Bus {
@@ -67,6 +63,7 @@ impl Bus {
             address: format!("rabbitmq:{port}"),
             connection: RwLock::default(),
             last_error: Mutex::new("not connected yet".to_owned()),
+            suspect: Notify::new(),
         }));
         let supervised = bus.clone();
         tokio::spawn(async move {
@@ -85,17 +82,17 @@ impl Bus {
     /// A channel comes and goes: the broker answered.
     pub async fn check(&self) -> Result<(), String> {
         let channel = self.channel().await.map_err(BusError::words)?;
-        channel.close(200, "".into()).await.map_err(|error| self.error(&error).words())
+        self.answered(channel.close(200, "".into())).await.map_err(BusError::words)
     }
 
     pub async fn channel(&self) -> Result<Channel, BusError> {
         let connection = self.connection()?;
-        connection.create_channel().await.map_err(|error| self.error(&error))
+        self.answered(connection.create_channel()).await
     }
 
     /// A channel on which each message is confirmed.
     pub fn publisher(&self) -> Publisher {
-        Publisher { bus: self.clone(), channels: HashMap::new() }
+        Publisher::new(self.clone())
     }
 
     fn connection(&self) -> Result<Arc<Connection>, BusError> {
@@ -108,7 +105,7 @@ impl Bus {
         }
     }
 
-    fn error(&self, error: &lapin::Error) -> BusError {
+    pub(super) fn error(&self, error: &lapin::Error) -> BusError {
         match error.kind() {
             lapin::ErrorKind::ProtocolError(error) => {
                 BusError::Refused(secret_free(error.get_message().as_str(), &self.0.url))
@@ -123,24 +120,58 @@ impl Bus {
             let lost = match self.open().await {
                 Ok(connection) => {
                     backoff.reset();
-                    let mut events = std::pin::pin!(connection.events_listener());
                     self.hold(Some(connection.clone()));
                     tracing::info!(address = self.address(), "connected to rabbitmq");
-                    loop {
-                        match events.next().await {
-                            Some(lapin::Event::Error(error)) if !connection.status().connected() => {
-                                break format!("connection lost: {}", self.error(&error).words());
-                            }
-                            None => break "connection lost".to_owned(),
-                            _ => {}
-                        }
-                    }
+                    self.watch(&connection).await
                 }
                 Err(error) => error.words(),
             };
             self.hold(None);
             self.remember(lost);
             backoff.wait().await;
+        }
+    }
+
+    /// Returns when the connection is gone, with the reason. The library tells of an error sometimes before its own
+    /// status says so, and of one that came very early not at all: the status is looked at, too.
+    async fn watch(&self, connection: &Connection) -> String {
+        let mut events = std::pin::pin!(connection.events_listener());
+        // A suspicion of the connection before this one.
+        let _ = self.0.suspect.notified().now_or_never();
+        let mut why = "connection lost".to_owned();
+        while connection.status().connected() {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(lapin::Event::Error(error)) => {
+                        why = format!("connection lost: {}", self.error(&error).words());
+                        // For the status to follow.
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
+                    Some(_) => {}
+                    None => break,
+                },
+                () = self.0.suspect.notified() => {
+                    let closing = connection.close(200, "".into());
+                    let _ = tokio::time::timeout(LOOK_AGAIN, closing).await;
+                    return format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+        why
+    }
+
+    /// Bounds what the library may wait for without an end, and gives a connection up that answers nothing.
+    pub(super) async fn answered<T>(
+        &self,
+        asking: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T, BusError> {
+        match tokio::time::timeout(ANSWER_TIMEOUT, asking).await {
+            Ok(answer) => answer.map_err(|error| self.error(&error)),
+            Err(_) => {
+                self.0.suspect.notify_one();
+                Err(BusError::Down(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())))
+            }
         }
     }
 
@@ -173,73 +204,5 @@ impl Bus {
         if let Ok(connection) = connection {
             let _ = tokio::time::timeout(Duration::from_secs(1), connection.close(200, "".into())).await;
         }
-    }
-}
-
-/// Publishes with confirms, one channel an exchange: a missing exchange closes its channel and no other.
-pub struct Publisher {
-    bus: Bus,
-    channels: HashMap<String, Channel>,
-}
-
-/// A message on its way to the broker.
-pub struct Pending {
-    bus: Bus,
-    confirm: PublisherConfirm,
-}
-
-impl Pending {
-    /// What the broker says to it.
-    pub async fn confirmed(self) -> Result<Published, BusError> {
-        let refused = |words: &str| Err(BusError::Refused(words.to_owned()));
-        match tokio::time::timeout(CONFIRM_TIMEOUT, self.confirm).await {
-            Ok(Ok(Confirmation::Ack(None))) => Ok(Published::Routed),
-            Ok(Ok(Confirmation::Ack(Some(_)))) => Ok(Published::Returned),
-            Ok(Ok(Confirmation::Nack(_))) => refused("the broker did not take the message"),
-            Ok(Ok(Confirmation::NotRequested)) => refused("the channel does not confirm"),
-            Ok(Err(error)) => Err(self.bus.error(&error)),
-            Err(_) => Err(BusError::Down(format!("not confirmed within {} s", CONFIRM_TIMEOUT.as_secs()))),
-        }
-    }
-}
-
-impl Publisher {
-    /// Sends, persistent and mandatory; several can be sent before the first is waited for.
-    pub async fn send(
-        &mut self,
-        exchange: &str,
-        routing_key: &str,
-        message_id: &str,
-        body: &[u8],
-    ) -> Result<Pending, BusError> {
-        let channel = self.channel(exchange).await?;
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let properties = BasicProperties::default()
-            .with_content_type("application/json".into())
-            .with_delivery_mode(PERSISTENT)
-            .with_message_id(message_id.into())
-            .with_type(routing_key.into());
-        let sending = channel.basic_publish(exchange.into(), routing_key.into(), options, body, properties);
-        match tokio::time::timeout(CONFIRM_TIMEOUT, sending).await {
-            Ok(Ok(confirm)) => Ok(Pending { bus: self.bus.clone(), confirm }),
-            Ok(Err(error)) => Err(self.bus.error(&error)),
-            Err(_) => Err(BusError::Down("the broker takes nothing".to_owned())),
-        }
-    }
-
-    async fn channel(&mut self, exchange: &str) -> Result<Channel, BusError> {
-        // Most errors close a channel for good: it is replaced.
-        if let Some(channel) = self.channels.get(exchange)
-            && channel.status().connected()
-        {
-            return Ok(channel.clone());
-        }
-        let channel = self.bus.channel().await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .map_err(|error| self.bus.error(&error))?;
-        self.channels.insert(exchange.to_owned(), channel.clone());
-        Ok(channel)
     }
 }

@@ -2,11 +2,13 @@
 
 pub mod bus;
 pub mod db;
+mod publisher;
 mod reconnect;
 pub mod redis;
 mod time;
 
 pub use bus::Bus;
 pub use db::Db;
+pub use publisher::{Pending, Published, Publisher};
 pub use redis::Redis;
 pub use time::Time;

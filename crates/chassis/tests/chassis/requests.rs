@@ -42,13 +42,13 @@ async fn what_nobody_answers_is_a_problem_that_gives_nothing_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_request_is_finished_before_the_end() {
-    let service = spawn::<Sample>(Env::of("user").await).await;
+    let service = spawn::<Sample>(Env::of("user").await.set("ORION_SAMPLE_SLOW", "1s")).await;
     let slow = tokio::spawn(service.get("/slow").send());
     let metrics = service.management("/readyz");
     assert_eq!(testkit::client().get(&metrics).send().await.unwrap().status(), 200);
     // Only when the request has arrived does its end say anything.
     testkit::eventually("the request runs", || async {
-        service.get("/maybe").send().await.unwrap().status().is_success().then_some(())
+        service.get("/slow/begun").send().await.unwrap().status().is_success().then_some(())
     })
     .await;
     let url = service.url("/maybe");

@@ -1,5 +1,6 @@
 //! Stores that go away are found again; meanwhile nobody waits for them.
 
+use axum::response::IntoResponse;
 use contracts::problem::*;
 use reqwest::Method;
 use testkit::{Env, eventually, problem, spawn};
@@ -56,6 +57,24 @@ async fn redis_answers_as_its_small_api_says() {
     assert_eq!(counted, 5);
     assert_eq!(redis.del(&keys(&["a", "b", "count"])).await.unwrap(), 2);
     service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_by_itself_asks_to_try_again_and_what_does_not_is_internal() {
+    let database = testkit::postgres().await;
+    let pool = database.pool().await;
+    let fails = async |code: &str| {
+        let sql = format!("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$");
+        let error = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap_err();
+        chassis::Problem::from(error).into_response()
+    };
+    // A lock timeout, a transaction's timeout, a deadlock, a conflict, a statement's timeout, no connection left.
+    for code in ["55P03", "25P03", "40P01", "40001", "57014", "53300"] {
+        let answer = fails(code).await;
+        assert_eq!(answer.status(), 503, "{code}");
+        assert_eq!(answer.headers()["retry-after"], "1", "{code}");
+    }
+    assert_eq!(fails("23505").await.status(), 500);
 }
 
 #[tokio::test(flavor = "multi_thread")]
