@@ -33,6 +33,20 @@ impl Place {
         Failure { place: self.0.clone(), cause: one_line(cause), passing: false }
     }
 
+    /// A service's account under the administrator's name would take that one's password and powers.
+    pub(super) fn apart<'a>(
+        &self,
+        administrator: &str,
+        mut accounts: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Failure> {
+        if accounts.any(|account| account == administrator) {
+            return Err(self.refused(format!(
+                "{administrator} is the name of a service's account: give an administrator of another name"
+            )));
+        }
+        Ok(())
+    }
+
     /// No answer, or "not yet".
     pub(super) fn passing(&self, cause: impl fmt::Display) -> Failure {
         Failure { place: self.0.clone(), cause: one_line(cause), passing: true }

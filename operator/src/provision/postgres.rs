@@ -14,9 +14,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn provision(work: &PostgresWork, say: Say<'_>) -> Result<(), Failure> {
     let place = Place::of("postgres", &work.server, work.server.port);
-    let admin = options(&work.server)?
-        .username(&read_secret(&work.server.admin_username_file)?)
-        .password(&read_secret(&work.server.admin_password_file)?);
+    let username = read_secret(&work.server.admin_username_file)?;
+    place.apart(&username, work.accounts.iter().map(|account| account.role.as_str()))?;
+    let admin =
+        options(&work.server)?.username(&username).password(&read_secret(&work.server.admin_password_file)?);
     let mut connection = connect(&place, &admin.clone().database("postgres")).await?;
     let superuser: bool = sqlx::query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         .fetch_one(&mut connection)

@@ -13,6 +13,7 @@ const NOTHING: &str = "^$";
 
 pub(super) async fn provision(work: &RabbitmqWork, say: Say<'_>) -> Result<(), Failure> {
     let api = Api::of(work)?;
+    api.place.apart(&api.username, work.accounts.iter().map(|account| account.user.as_str()))?;
     let vhost = work.virtual_host.as_str();
     let vhosts = api.list(&["vhosts"]).await?;
     if !vhosts.iter().any(|known| known["name"] == vhost) {

@@ -11,9 +11,9 @@ use super::failure::{Failure, Place, read_secret};
 pub(super) struct Api {
     client: Client,
     base: String,
-    username: String,
+    pub(super) username: String,
     password: String,
-    place: Place,
+    pub(super) place: Place,
 }
 
 impl Api {

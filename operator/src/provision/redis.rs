@@ -36,6 +36,7 @@ const COMMANDS: &[&str] = &[
 pub(super) async fn provision(work: &RedisWork, say: Say<'_>) -> Result<(), Failure> {
     let place = Place::of("redis", &work.server, work.server.port);
     let username = read_secret(&work.server.admin_username_file)?;
+    place.apart(&username, work.accounts.iter().map(|account| account.user.as_str()))?;
     let password = read_secret(&work.server.admin_password_file)?;
     let admin = connect(&place, &work.server, &username, &password).await?;
     for account in &work.accounts {

@@ -130,3 +130,16 @@ async fn a_second_run_keeps_messages_takes_up_a_new_password_and_drops_keys_that
     }
     assert_eq!(keys, ["user.login", "user.logout"]);
 }
+
+#[tokio::test]
+async fn an_administrator_named_like_a_service_keeps_its_password_and_powers() {
+    let place = Place::new().await;
+    let mut work = work(&place);
+    let administrator = std::fs::read_to_string(&work.server.admin_username_file).unwrap();
+    work.accounts[0].user = administrator.trim().to_owned();
+    let again = Document { rabbitmq: Some(place.rabbitmq()), ..Document::default() };
+    let failure =
+        run(&Document { rabbitmq: Some(work), ..Document::default() }).await.unwrap_err().to_string();
+    assert!(failure.contains("give an administrator of another name"), "{failure}");
+    run(&again).await.unwrap();
+}
