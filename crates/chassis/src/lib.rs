@@ -3,7 +3,7 @@
 //!
 //! # A service
 //!
-//! ```ignore
+//! ```text
 //! // src/main.rs
 //! fn main() -> std::process::ExitCode {
 //!     chassis::main::<auth::Auth>()

@@ -1,7 +1,7 @@
 //! What tests stand on: real PostgreSQL, Redis and RabbitMQ of the cluster's own versions, a cluster that issues
 //! service tokens, people who carry access tokens, and a service started in the test's own process.
 //!
-//! ```ignore
+//! ```text
 //! let env = testkit::Env::of("auth").await;            // a database, a key space and a vhost of its own
 //! let auth = testkit::spawn::<auth::Auth>(env).await;  // on a free port
 //! let answer = auth.post("/api/auth/login").json(&body).send().await.unwrap();

@@ -38,7 +38,7 @@ pub(crate) enum Presence {
 
 /// Declares and reads settings. Read all of them first, then use `?`, so that all that is wrong is reported at once:
 ///
-/// ```ignore
+/// ```text
 /// let ttl = reader.duration("ORION_ACCESS_TOKEN_TTL", minutes(15), "how long an access token is valid");
 /// let key = reader.secret("ORION_KEY_ENCRYPTION_KEY", "encrypts the signing keys: 32 bytes, base64");
 /// Ok(Settings { ttl: ttl?, key: key? })
