@@ -46,6 +46,11 @@ impl Request {
         !matches!(self.verb.as_str(), "get" | "list" | "watch")
     }
 
+    /// For want of a right.
+    pub fn refused(&self) -> bool {
+        self.response_status.as_ref().is_some_and(|status| status.code == 403)
+    }
+
     pub fn resource(&self) -> &str {
         self.object_ref.as_ref().map(|object| object.resource.as_str()).unwrap_or_default()
     }
