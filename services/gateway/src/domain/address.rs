@@ -88,13 +88,10 @@ pub fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> Origin {
     if !trusted.contain(peer) {
         return Origin { client: peer, https: false };
     }
-    let hops: Vec<&str> = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','))
-        .map(str::trim)
-        .collect();
+    // What a client wrote need not be text: that spoils its own entries and none that a proxy added.
+    let lines: Vec<_> =
+        headers.get_all("x-forwarded-for").iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+    let hops: Vec<&str> = lines.iter().flat_map(|v| v.split(',')).map(str::trim).collect();
     let mut client = peer;
     for hop in hops.iter().rev() {
         let Ok(address) = hop.parse::<IpAddr>() else { break };
@@ -109,15 +106,18 @@ pub fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> Origin {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")
     }
 
-    fn forwarded(value: &str) -> HeaderMap {
+    fn forwarded(value: impl AsRef<[u8]>) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert("x-forwarded-for", value.parse().expect("a header value"));
+        let value = HeaderValue::from_bytes(value.as_ref()).expect("a header value");
+        headers.insert("x-forwarded-for", value);
         headers.insert("x-forwarded-proto", "https".parse().expect("a header value"));
         headers
     }
@@ -140,6 +140,19 @@ mod tests {
         ] {
             let origin = origin(ip("::ffff:10.0.0.1"), &forwarded(value), &trusted);
             assert_eq!(origin, Origin { client: ip(client), https: true }, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_hides_no_address_that_a_proxy_wrote() {
+        let trusted = "10.0.0.0/8".parse().expect("networks");
+        for (value, client) in [
+            (&b"\xff, 198.51.100.7"[..], "198.51.100.7"),
+            (b"6.6.6.6\xff, 198.51.100.7, 10.1.1.1", "198.51.100.7"),
+            (b"6.6.6.6, 198.51.100.7\xff", "10.0.0.1"),
+        ] {
+            let origin = origin(ip("10.0.0.1"), &forwarded(value), &trusted);
+            assert_eq!(origin.client, ip(client), "{value:?}");
         }
     }
 
