@@ -5,7 +5,7 @@
 use crate::store::blacklist::Entry;
 use chassis::stores::Redis;
 use chassis::stores::redis::RedisError;
-use contracts::{AccessClaims, new_id};
+use contracts::new_id;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -46,22 +46,6 @@ impl Cache {
         }
     }
 
-    /// `None` when Redis can't say: it is not there, or was emptied and not filled again.
-    pub async fn is_revoked(&self, claims: &AccessClaims) -> Option<bool> {
-        let keys = [
-            EPOCH.to_owned(),
-            format!("revoked:jti:{}", claims.jti),
-            format!("revoked:sid:{}", claims.sid),
-            format!("revoked:sub:{}", claims.sub),
-        ];
-        let values = self.redis.mget(&keys).await.inspect_err(without_redis).ok()?;
-        let (epoch, revoked) = values.split_first()?;
-        epoch.as_ref()?;
-        // A value that can't be read revokes everything: it was written to revoke something.
-        let through = |value: &String| value.parse().unwrap_or(i64::MAX);
-        Some(revoked.iter().flatten().any(|value| claims.iat <= through(value)))
-    }
-
     pub async fn revoke(&self, entries: &[Entry], now: Timestamp) -> Result<(), RedisError> {
         // All are on their way before the first is waited for.
         let writes = entries.iter().filter_map(|entry| {
@@ -84,17 +68,25 @@ impl Cache {
         Ok(marker)
     }
 
-    /// The marker becomes the epoch, in one step: false if it was gone.
-    pub async fn finish_rebuild(&self, marker: &str) -> Result<bool, RedisError> {
-        let still_there = self.redis.exists(&[marker.to_owned()]).await? == 1;
-        if !still_there {
+    /// The marker becomes the epoch, in one step, and has the lease then already: false if it was gone.
+    pub async fn finish_rebuild(&self, marker: &str, lease: Duration) -> Result<bool, RedisError> {
+        if !self.ends_after(marker, lease).await? {
             return Ok(false);
         }
         // Fails, as it should, when the marker has gone since.
         let renamed: String = self.redis.command("RENAME", vec![marker.to_owned(), EPOCH.to_owned()]).await?;
-        // The marker was to end by itself; the epoch is to stay. Cut short here, it ends and all begins again.
-        let _: i64 = self.redis.command("PERSIST", vec![EPOCH.to_owned()]).await?;
         Ok(renamed == "OK")
+    }
+
+    /// The epoch stays for another lease: false if it has ended.
+    pub async fn renew_epoch(&self, lease: Duration) -> Result<bool, RedisError> {
+        self.ends_after(EPOCH, lease).await
+    }
+
+    async fn ends_after(&self, key: &str, time: Duration) -> Result<bool, RedisError> {
+        let found: i64 =
+            self.redis.command("PEXPIRE", vec![key.to_owned(), time.as_millis().to_string()]).await?;
+        Ok(found == 1)
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn start(chassis: &Chassis, app: &Arc<App>) {
 async fn fill_redis(app: &App) -> Result<(), AuthError> {
     match revocation::keep_redis_filled(app).await? {
         Filled::Kept(_) => {}
-        filled => tracing::info!(?filled, "Redis had been emptied"),
+        filled => tracing::info!(?filled, "Redis had been emptied, or had refused revocations"),
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Revoked access tokens: written to PostgreSQL first, then to Redis, where every gateway looks.
 //!
 //! Redis may lose everything at any time. `revoked:epoch` tells a Redis that was filled from one that was emptied:
-//! while it is missing nobody trusts what Redis does not say, and a replica of this service fills it again.
+//! while it is missing nobody trusts what Redis does not say, and a replica of this service fills it again. It is a
+//! lease, renewed only after Redis has taken all there was to write: a Redis that can be read but takes nothing (out
+//! of memory, disk full) is soon no longer trusted either, and for that nothing needs to be written to it.
 
 use crate::error::AuthError;
 use crate::state::App;
@@ -11,6 +13,7 @@ use chassis::stores::Time;
 use contracts::AccessClaims;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Added to an access token's life: clocks differ a little between the machine that signs and those that verify.
@@ -18,6 +21,10 @@ const LEEWAY: SignedDuration = SignedDuration::from_mins(2);
 const PAGE: i64 = 500;
 /// Redis writes to its disk each second: what it had for longer than this survives its crash.
 const SETTLES_AFTER: SignedDuration = SignedDuration::from_secs(5);
+/// How long Redis is trusted after it last had everything: the longest that a revocation it refuses goes unnoticed.
+const LEASE: Duration = Duration::from_secs(30);
+/// A few rounds may be slow or fail before the lease ends.
+const ROUNDS_IN_A_LEASE: u32 = 5;
 
 /// What has been revoked in PostgreSQL and is to be told to Redis after the commit.
 pub struct Revoked {
@@ -81,11 +88,8 @@ async fn write(app: &App, entries: &[Entry], now: Timestamp) -> Result<(), AuthE
     Ok(blacklist::mark_published(&mut *app.db().await?, entries, now - SETTLES_AFTER, now).await?)
 }
 
-/// Whether a token was revoked: asked of Redis, and of PostgreSQL when Redis is not there or was emptied.
+/// Whether a token was revoked: asked of PostgreSQL, which has it before the answer to a logout. Redis may not.
 pub async fn is_revoked(app: &App, claims: &AccessClaims) -> Result<bool, AuthError> {
-    if let Some(known) = app.cache.is_revoked(claims).await {
-        return Ok(known);
-    }
     let subjects = (claims.jti.to_string(), claims.sid.to_string(), claims.sub.to_string());
     let issued_at = Timestamp::from_second(claims.iat).map_err(|_| AuthError::InvalidToken)?;
     let db = &mut *app.db().await?;
@@ -97,19 +101,20 @@ pub async fn is_revoked(app: &App, claims: &AccessClaims) -> Result<bool, AuthEr
 pub enum Filled {
     /// Redis has what it should; this many entries were written, late or once more.
     Kept(usize),
-    /// Redis had been emptied; this many entries were written.
+    /// Redis had been emptied, or had refused to be written to; this many entries were written.
     Rebuilt(usize),
-    /// Redis was emptied again meanwhile: to be repeated.
+    /// Redis was emptied meanwhile, or the lease ended: to be repeated.
     Interrupted,
 }
 
 /// One round of the background task; safe on any number of replicas at once.
 pub async fn keep_redis_filled(app: &App) -> Result<Filled, AuthError> {
     let now = app.clock.now();
+    let lease = LEASE.max(app.settings.revocations_every * ROUNDS_IN_A_LEASE);
     if app.cache.has_epoch().await? {
-        let late = blacklist::unsettled(&mut *app.db().await?, PAGE, now - SETTLES_AFTER, now).await?;
-        write(app, &late, now).await?;
-        return Ok(Filled::Kept(late.len()));
+        let late = write_late(app, now).await?;
+        let renewed = app.cache.renew_epoch(lease).await?;
+        return Ok(if renewed { Filled::Kept(late) } else { Filled::Interrupted });
     }
     // The marker comes before the first row is read: whatever was committed before an emptying is then read, and
     // an emptying after it takes the marker along, without which the epoch can't be set.
@@ -122,6 +127,19 @@ pub async fn keep_redis_filled(app: &App) -> Result<Filled, AuthError> {
         write(app, &page, now).await?;
         written += page.len();
     }
-    let done = app.cache.finish_rebuild(&marker).await?;
+    let done = app.cache.finish_rebuild(&marker, lease).await?;
     Ok(if done { Filled::Rebuilt(written) } else { Filled::Interrupted })
+}
+
+/// Writes whatever Redis did not have when this began, however much; an error if it does not take all of it.
+async fn write_late(app: &App, now: Timestamp) -> Result<usize, AuthError> {
+    let mut written = 0;
+    loop {
+        let late = blacklist::unsettled(&mut *app.db().await?, PAGE, now - SETTLES_AFTER, now).await?;
+        write(app, &late, now).await?;
+        written += late.len();
+        if (late.len() as i64) < PAGE {
+            return Ok(written);
+        }
+    }
 }

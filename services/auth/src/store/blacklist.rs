@@ -99,7 +99,7 @@ pub async fn mark_published(
     Ok(())
 }
 
-/// What stands in the way of a token, asked of PostgreSQL because Redis can't say.
+/// Whether anything stands in the way of a token.
 pub async fn is_revoked(
     db: &mut PgConnection,
     (jti, sid, sub): (&str, &str, &str),
