@@ -166,7 +166,10 @@ async fn refused(
         origin,
         details: json!({ "tokenId": held.token.id }),
     };
-    security_events::insert(&mut tx, &event, now).await?;
+    // Once for each token: whoever sends it again and again must not fill the table.
+    if !security_events::is_noted(&mut tx, &event).await? {
+        security_events::insert(&mut tx, &event, now).await?;
+    }
     tx.commit().await?;
     Err(AuthError::InvalidRefreshToken)
 }

@@ -32,3 +32,15 @@ pub async fn insert(db: &mut PgConnection, event: &SecurityEvent<'_>, now: Times
     .await?;
     Ok(())
 }
+
+/// Whether the same was noted of the same person before, wherever it came from.
+pub async fn is_noted(db: &mut PgConnection, event: &SecurityEvent<'_>) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM security_events WHERE user_id = $1 AND kind = $2 AND details = $3)",
+    )
+    .bind(event.user_id)
+    .bind(event.kind)
+    .bind(&event.details)
+    .fetch_one(db)
+    .await
+}

@@ -157,3 +157,24 @@ async fn refreshing_goes_on_when_redis_is_emptied_or_away() {
         .await;
     tokens(stage.try_refresh(&third.refresh_token).await).await;
 }
+
+#[tokio::test]
+async fn a_dead_token_sent_again_and_again_is_noted_once() {
+    let stage = Stage::new().await;
+    let person = stage.person().await;
+    let (revoked, expired) = (stage.login(&person).await, stage.login(&person).await);
+    stage.try_logout(&revoked.access_token, false).await;
+    for _ in 0..3 {
+        refused(stage.try_refresh(&revoked.refresh_token).await, problem::INVALID_REFRESH_TOKEN).await;
+    }
+    stage.pass(SignedDuration::from_hours(24 * 8));
+    for _ in 0..3 {
+        refused(stage.try_refresh(&expired.refresh_token).await, problem::INVALID_REFRESH_TOKEN).await;
+    }
+    for noted in [
+        "SELECT count(*) FROM security_events WHERE kind = 'refresh_token_revoked'",
+        "SELECT count(*) FROM security_events WHERE kind = 'refresh_token_expired'",
+    ] {
+        assert_eq!(stage.count(noted).await, 1, "{noted}");
+    }
+}
