@@ -16,6 +16,9 @@ pub struct Settings {
     pub refresh_grace: SignedDuration,
     pub hashes_at_once: usize,
     pub hashes_waiting: usize,
+    /// New passwords have places of their own, fewer: anybody may register, and that must not keep others from logging in.
+    pub new_hashes_at_once: usize,
+    pub new_hashes_waiting: usize,
     pub account_lockout: Policy,
     pub address_lockout: Policy,
     pub key_schedule: Schedule,
@@ -56,6 +59,11 @@ impl Settings {
             positive(reader, "ORION_HASH_CONCURRENCY", cores, "passwords hashed at once (19 MiB each)");
         let waiting =
             reader.or("ORION_HASH_QUEUE", 64_usize, "logins waiting for that; more are answered 503");
+        let new_waiting = reader.or(
+            "ORION_NEW_HASH_QUEUE",
+            16_usize,
+            "new passwords waiting to be hashed, half as many at once as of logins; more are sent away",
+        );
         let account = lockout(reader, "ACCOUNT", 5);
         let address = lockout(reader, "ADDRESS", 50);
         let keys_every = every(
@@ -68,7 +76,8 @@ impl Settings {
             reader,
             "ORION_REVOCATION_CHECK",
             2,
-            "how often it is looked whether Redis was emptied, and late revocations are written to it",
+            "how often it is looked whether Redis was emptied, and late revocations are written to it; gateways trust a \
+             Redis that takes none for 30s more, or for five times this if that is longer",
         );
         let log_retention = duration(
             reader,
@@ -78,13 +87,16 @@ impl Settings {
         );
         let key_schedule = schedule(reader);
         let access_token_ttl = access?;
+        let hashes_at_once = at_once?;
         Ok(Self {
             master_key: master?.into(),
             access_token_ttl,
             refresh_token_ttl: refresh?,
             refresh_grace: grace?,
-            hashes_at_once: at_once?,
+            hashes_at_once,
             hashes_waiting: waiting?,
+            new_hashes_at_once: (hashes_at_once / 2).max(1),
+            new_hashes_waiting: new_waiting?,
             account_lockout: account?,
             address_lockout: address?,
             // A replica may sign with a key that it does not know to be retired yet: not for an hour, by far.

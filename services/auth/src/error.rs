@@ -28,6 +28,9 @@ pub enum AuthError {
     CredentialDiffers,
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// Said only where there is no credential: the caller may rely on it.
+    #[error("too many credentials to store at once")]
+    TooManyNew,
     #[error("the signing keys are not loaded yet")]
     NoKeysYet,
     #[error(transparent)]
@@ -59,6 +62,9 @@ impl From<AuthError> for Problem {
             ),
             AuthError::Busy(Busy) => Problem::new(problem::UNAVAILABLE)
                 .detail("Too many logins at once. Try again shortly.")
+                .retry_after(Duration::from_secs(1)),
+            AuthError::TooManyNew => Problem::new(problem::TOO_MANY_REQUESTS)
+                .detail("Too many credentials to store at once, and nothing was stored. Try again shortly.")
                 .retry_after(Duration::from_secs(1)),
             AuthError::NoKeysYet => Problem::unavailable(error),
             AuthError::Redis(error) => error.into(),

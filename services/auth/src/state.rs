@@ -17,6 +17,8 @@ pub struct App {
     pub clock: Clock,
     pub(crate) cache: Cache,
     pub(crate) passwords: Passwords,
+    /// The places of those who have a credential made.
+    pub(crate) new_passwords: Passwords,
     pub(crate) successor_key: hmac::Key,
     pub(crate) issuer: String,
     chassis: Chassis,
@@ -29,6 +31,7 @@ impl App {
             clock: chassis.clock().clone(),
             cache: Cache::new(chassis.redis().clone()),
             passwords: Passwords::new(settings.hashes_at_once, settings.hashes_waiting),
+            new_passwords: Passwords::new(settings.new_hashes_at_once, settings.new_hashes_waiting),
             successor_key: settings.master_key.hmac_key(refresh::PURPOSE),
             issuer: chassis.settings().token_issuer.clone(),
             keyring: RwLock::default(),

@@ -1,12 +1,14 @@
 //! What the user service may do with credentials: put one in place, look, take it away. Each can be repeated.
 
 use super::revocation;
-use crate::domain::passwords::Outcome;
+use crate::domain::passwords::{Busy, Outcome};
 use crate::error::AuthError;
 use crate::state::App;
 use crate::store::credentials::{self, Credential, NewCredential};
+use crate::store::sessions;
 use contracts::auth::PutCredential;
 use contracts::normalise_email;
+use sqlx::PgTransaction;
 use uuid::Uuid;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +33,8 @@ pub async fn put(app: &App, user_id: Uuid, request: &PutCredential) -> Result<Pu
         Some(_) => return Err(AuthError::EmailTaken),
         None => {}
     }
-    let (turn, password_hash) = app.passwords.turn().await?.hash(password.clone()).await;
+    let turn = app.new_passwords.turn().await.map_err(|Busy| AuthError::TooManyNew)?;
+    let (turn, password_hash) = turn.hash(password.clone()).await;
     drop(turn);
     let new = NewCredential {
         user_id,
@@ -56,7 +59,7 @@ async fn compare(app: &App, there: Credential, email: &str, password: String) ->
     if there.email_normalised != email {
         return Err(AuthError::CredentialDiffers);
     }
-    let (_turn, outcome) = app.passwords.turn().await?.verify(password, there.password_hash).await;
+    let (_turn, outcome) = app.new_passwords.turn().await?.verify(password, there.password_hash).await;
     match outcome {
         Outcome::Matches { .. } => Ok(Put::Same),
         Outcome::Differs => Err(AuthError::CredentialDiffers),
@@ -69,14 +72,27 @@ pub async fn get(app: &App, user_id: Uuid) -> Result<Option<Credential>, AuthErr
 
 /// Takes the credential away with every session; what was issued ends now.
 pub async fn delete(app: &App, user_id: Uuid) -> Result<(), AuthError> {
-    let mut tx = app.begin().await?;
-    if !credentials::hold(&mut tx, user_id).await? {
-        return Ok(());
-    }
+    let Some(mut tx) = hold_all(app, user_id).await? else { return Ok(()) };
     let now = app.clock.now();
     let revoked = revocation::end_person(app, &mut tx, user_id, "credential_deleted", now).await?;
     credentials::delete(&mut tx, user_id).await?;
     tx.commit().await?;
     revocation::publish(app, revoked, now).await;
     Ok(())
+}
+
+/// A transaction that holds all sessions of a person and then the credential: the order of whoever ends a session.
+async fn hold_all(app: &App, user_id: Uuid) -> Result<Option<PgTransaction<'static>>, AuthError> {
+    loop {
+        let mut tx = app.begin().await?;
+        let held = sessions::lock_all_of(&mut tx, user_id).await?;
+        if !credentials::hold(&mut tx, user_id).await? {
+            return Ok(None);
+        }
+        // Nobody signs in any more. Whoever did in between has a session that is not held: once more, from the start.
+        if sessions::all_of(&mut tx, user_id).await?.iter().all(|id| held.contains(id)) {
+            return Ok(Some(tx));
+        }
+        tx.rollback().await?;
+    }
 }

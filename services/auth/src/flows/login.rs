@@ -62,6 +62,8 @@ async fn accept(
 ) -> Result<TokenResponse, AuthError> {
     let now = app.clock.now();
     let mut tx = app.begin().await?;
+    // Before the credential: a failed login holds the two in this order. Undone when the next step says no.
+    limits::clear_account(&mut tx, &who.account).await?;
     let Some(sequence) = credentials::mark_login(&mut tx, &person, now).await? else {
         // Suspended, deleted or given another password while this one was verified.
         return Err(AuthError::InvalidCredentials);
@@ -69,7 +71,6 @@ async fn accept(
     if let Some(better) = better {
         credentials::upgrade_hash(&mut tx, &person, &better).await?;
     }
-    limits::clear_account(&mut tx, &who.account).await?;
     attempts::insert(&mut tx, Some(person.user_id), &who.email, Attempt::Success, origin, now).await?;
     let opened = issue::open_session(app, &mut tx, person.user_id, origin, now).await?;
     let answer = issue::response(app, &person, opened.session_id, &opened.refresh_token, now)?;

@@ -1,4 +1,7 @@
 //! Sessions: one a login, the thing that is revoked. Whoever changes a session's tokens holds its row.
+//!
+//! Whoever holds rows of several tables takes them in this order, so that no two wait for each other: `rate_limits`
+//! (the account's, then the address's), `sessions`, `credentials`.
 
 use crate::domain::origin::Origin;
 use chassis::stores::Time;
@@ -54,6 +57,18 @@ pub async fn lock_open_of(db: &mut PgConnection, user_id: Uuid) -> sqlx::Result<
     .bind(user_id)
     .fetch_all(db)
     .await
+}
+
+/// Every session of a person, also those that have ended, held in the same order.
+pub async fn lock_all_of(db: &mut PgConnection, user_id: Uuid) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar("SELECT id FROM sessions WHERE user_id = $1 ORDER BY id FOR UPDATE")
+        .bind(user_id)
+        .fetch_all(db)
+        .await
+}
+
+pub async fn all_of(db: &mut PgConnection, user_id: Uuid) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar("SELECT id FROM sessions WHERE user_id = $1").bind(user_id).fetch_all(db).await
 }
 
 pub async fn extend(

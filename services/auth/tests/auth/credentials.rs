@@ -1,6 +1,6 @@
 //! The internal API for the user service.
 
-use crate::stage::{PASSWORD, Stage, credential_body, refused, tokens};
+use crate::stage::{PASSWORD, Stage, WAITING, credential_body, env, refused, tokens};
 use contracts::auth::Credential;
 use contracts::{SERVICE_TOKEN_HEADER, new_id, problem};
 use futures::future::join_all;
@@ -109,4 +109,52 @@ async fn nobody_but_the_user_service_may_touch_credentials() {
         refused(gateways.send().await.unwrap(), problem::CALLER_FORBIDDEN).await;
     }
     assert_eq!(stage.everything().await, before);
+}
+
+#[tokio::test]
+async fn however_many_credentials_are_stored_at_once_logins_keep_their_places() {
+    let env = env().await.set("ORION_HASH_CONCURRENCY", "1").set("ORION_HASH_QUEUE", "0");
+    let stage = Stage::of(env.set("ORION_NEW_HASH_QUEUE", "1")).await;
+    let person = stage.person().await;
+    let bodies: Vec<_> = (0..20).map(|n| credential_body(&format!("new{n}@example.org"))).collect();
+    let puts = join_all(bodies.iter().map(|body| stage.credential(new_id(), body).send()));
+    let login = async {
+        // Not before some of them are hashed.
+        stage.until_count("SELECT count(*) FROM credentials", 2).await;
+        stage.try_login(&person.email, PASSWORD).await
+    };
+    let (answers, login) = futures::join!(puts, login);
+    tokens(login).await;
+    let mut stored = 1;
+    for answer in answers.into_iter().map(Result::unwrap) {
+        if answer.status() == StatusCode::CREATED {
+            stored += 1;
+            continue;
+        }
+        assert_eq!(answer.headers()["retry-after"], "1");
+        refused(answer, problem::TOO_MANY_REQUESTS).await;
+    }
+    assert!(stored < 21, "some were sent away");
+    assert_eq!(stage.count("SELECT count(*) FROM credentials").await, stored);
+}
+
+#[tokio::test]
+async fn deleting_somebody_who_logs_out_waits_for_no_one_who_waits_for_it() {
+    let stage = Stage::new().await;
+    let person = stage.person().await;
+    let session = stage.login(&person).await;
+    let mut held = stage.db().begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM credentials FOR NO KEY UPDATE").execute(&mut *held).await.unwrap();
+    let url = stage.service.url(&format!("/internal/credentials/{}", person.id));
+    let delete = stage.client.delete(url).header(SERVICE_TOKEN_HEADER, &stage.user_token).send();
+    let logout = async {
+        stage.until_count(WAITING, 1).await;
+        stage.try_logout(&session.access_token, false).await
+    };
+    let release = async {
+        stage.until_count(WAITING, 2).await;
+        held.commit().await.unwrap();
+    };
+    let (delete, logout, ()) = futures::join!(delete, logout, release);
+    assert_eq!((delete.unwrap().status(), logout.status()), (StatusCode::NO_CONTENT, StatusCode::OK));
 }

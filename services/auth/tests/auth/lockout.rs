@@ -1,6 +1,6 @@
 //! Guessing gets slower and slower, and the door always opens again.
 
-use crate::stage::{PASSWORD, Stage, env, refused};
+use crate::stage::{PASSWORD, Stage, WAITING, env, refused};
 use contracts::{SERVICE_TOKEN_HEADER, problem};
 use futures::future::join_all;
 use jiff::SignedDuration;
@@ -91,4 +91,29 @@ async fn guesses_sent_all_at_once_get_no_more_tries_than_one_after_another() {
     let tried = answers.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count();
     let locked = answers.iter().filter(|status| **status == StatusCode::TOO_MANY_REQUESTS).count();
     assert_eq!((tried, locked), (5, 15));
+}
+
+#[tokio::test]
+async fn a_good_and_a_bad_login_at_once_do_not_wait_for_each_other() {
+    let env = env().await.set("ORION_HASH_CONCURRENCY", "4").set("ORION_LOCKOUT_ACCOUNT_AFTER", "2");
+    let stage = Stage::of(env).await;
+    let person = stage.person().await;
+    guess(&stage, &person.email, 1).await;
+    let mut held = stage.db().begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM rate_limits WHERE kind = 'account' FOR UPDATE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    // Its failure locks the account, which is an event about the person: it needs both rows.
+    let bad = stage.try_login(&person.email, "wrong");
+    let good = async {
+        stage.until_count(WAITING, 1).await;
+        stage.try_login(&person.email, PASSWORD).await
+    };
+    let release = async {
+        stage.until_count(WAITING, 2).await;
+        held.commit().await.unwrap();
+    };
+    let (bad, good, ()) = futures::join!(bad, good, release);
+    assert_eq!((bad.status(), good.status()), (StatusCode::UNAUTHORIZED, StatusCode::OK));
 }

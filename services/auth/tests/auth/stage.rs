@@ -22,6 +22,10 @@ use uuid::Uuid;
 pub(crate) const MASTER_KEY: &str = "dGVzdHMgb25seTogMzIgYnl0ZXMgYXJlIHJpZ2h0ISE=";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
+/// How many statements wait for a row that somebody else holds.
+pub(crate) const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+     WHERE wait_event_type = 'Lock' AND datname = current_database()";
+
 pub(crate) struct Stage {
     pub(crate) service: TestService,
     /// Redis with every right.
@@ -177,6 +181,10 @@ impl Stage {
 
     pub(crate) async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(self.db()).await.unwrap()
+    }
+
+    pub(crate) async fn until_count(&self, query: &'static str, least: i64) {
+        until(query, || async { self.count(query).await >= least }).await;
     }
 
     /// All that is in the database, to be compared.
