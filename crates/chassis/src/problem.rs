@@ -88,8 +88,9 @@ impl From<sqlx::Error> for Problem {
         use sqlx::Error;
         // 57: shut down or cancelled by the statement timeout; 53: out of connections; 40: try again (deadlock,
         // serialization); 55P03: a lock took too long; 25P03: so did a transaction.
-        let passing =
-            |code: &str| ["57", "53", "40", "08", "55P03", "25P03"].iter().any(|class| code.starts_with(class));
+        let passing = |code: &str| {
+            ["57", "53", "40", "08", "55P03", "25P03"].iter().any(|class| code.starts_with(class))
+        };
         match &error {
             Error::PoolTimedOut | Error::PoolClosed | Error::Io(_) | Error::Tls(_) => {
                 Self::unavailable(error)

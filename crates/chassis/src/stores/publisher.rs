@@ -82,10 +82,7 @@ impl Publisher {
             return Ok(channel.clone());
         }
         let channel = self.bus.channel().await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .map_err(|error| self.bus.error(&error))?;
+        self.bus.answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         self.channels.insert(exchange.to_owned(), channel.clone());
         Ok(channel)
     }
