@@ -30,6 +30,8 @@ pub struct RegisterRequest {
 }
 
 /// `PATCH /api/user/profile`, a JSON merge patch (RFC 7396): what is left out stays, null would remove.
+///
+/// Without the user name: auth has a copy of it that goes into its answers, and would not learn of the change.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProfilePatch {
@@ -41,10 +43,6 @@ pub struct ProfilePatch {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
     pub last_name: Option<Option<String>>,
-    #[garde(custom(bounds::settable(bounds::username)))]
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, min_length = 3, max_length = 32, pattern = "^[a-z0-9_.-]+$")]
-    pub username: Option<Option<String>>,
 }
 
 /// Tells null from absent, which is the default.
@@ -127,10 +125,9 @@ mod tests {
 
     #[test]
     fn a_patch_tells_absent_from_null() {
-        let patch: ProfilePatch =
-            serde_json::from_str(r#"{"firstName": null, "username": "ada"}"#).expect("a patch");
+        let patch: ProfilePatch = serde_json::from_str(r#"{"firstName": null}"#).expect("a patch");
         assert_eq!(patch.last_name, None);
-        assert_eq!(patch.username, Some(Some("ada".to_owned())));
+        assert_eq!(patch.first_name, Some(None));
         assert_eq!(fields(&patch.validate().expect_err("null is not for names")), ["first_name"]);
     }
 }

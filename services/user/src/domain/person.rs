@@ -36,7 +36,6 @@ pub fn patched(profile: &Profile, patch: ProfilePatch) -> (Profile, Vec<String>)
     let fields = [
         ("firstName", &mut next.first_name, patch.first_name),
         ("lastName", &mut next.last_name, patch.last_name),
-        ("username", &mut next.username, patch.username),
     ];
     for (name, field, value) in fields {
         // Null was refused by the patch's own rules.
@@ -74,7 +73,6 @@ mod tests {
         let patch = ProfilePatch {
             first_name: Some(Some("Ada".to_owned())),
             last_name: Some(Some("Lovelace".to_owned())),
-            username: None,
         };
         let (next, changed) = patched(&profile, patch);
         assert_eq!((next.last_name.as_str(), changed), ("Lovelace", vec!["lastName".to_owned()]));

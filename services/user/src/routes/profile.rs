@@ -60,7 +60,6 @@ pub(super) async fn read(
         (status = 401, description = "No valid access token", body = ProblemDocument),
         (status = 403, description = "The account is suspended", body = ProblemDocument),
         (status = 404, description = "The token is valid, its person is not here", body = ProblemDocument),
-        (status = 409, description = "username-taken", body = ProblemDocument),
         (status = 412, description = "Changed since the version in If-Match", body = ProblemDocument),
         (status = 415, description = "No JSON", body = ProblemDocument),
         (status = 422, description = "validation-failed", body = ProblemDocument),
@@ -91,7 +90,7 @@ async fn apply(state: &State, id: Uuid, expected: IfMatch, patch: ProfilePatch) 
     if changed.is_empty() {
         return Ok(person);
     }
-    let next = people::update_profile(&mut tx, &next, now).await?.map_err(Error::Taken)?;
+    let next = people::update_profile(&mut tx, &next, now).await?;
     let updated = UserUpdated { user_id: id, action: "profile".to_owned(), user_data: next.data(), changed };
     chassis::outbox::append(&mut tx, &Event::new(id, next.version, now, updated)).await?;
     tx.commit().await?;

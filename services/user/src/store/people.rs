@@ -170,22 +170,16 @@ pub async fn role_is_held(db: &mut PgConnection, role: &str) -> sqlx::Result<boo
 }
 
 /// Writes a changed profile; the version goes up by one. The caller holds the row.
-pub async fn update_profile(
-    db: &mut PgConnection,
-    next: &Profile,
-    now: Timestamp,
-) -> sqlx::Result<Unique<Person>> {
+pub async fn update_profile(db: &mut PgConnection, next: &Profile, now: Timestamp) -> sqlx::Result<Person> {
     let version = sqlx::query_scalar(
-        "UPDATE users SET first_name = $2, last_name = $3, username = $4, updated_at = $5, version = version + 1
+        "UPDATE users SET first_name = $2, last_name = $3, updated_at = $4, version = version + 1
          WHERE id = $1 RETURNING version",
     )
     .bind(next.id)
     .bind(&next.first_name)
     .bind(&next.last_name)
-    .bind(&next.username)
     .bind(Time(now))
     .fetch_one(db)
-    .await;
-    let written = |version| Person { profile: Profile { updated_at: now, ..next.clone() }, version };
-    Ok(unique(version)?.map(written))
+    .await?;
+    Ok(Person { profile: Profile { updated_at: now, ..next.clone() }, version })
 }
