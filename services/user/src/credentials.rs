@@ -28,6 +28,8 @@ pub enum Put {
 pub enum PutError {
     #[error("auth was not asked")]
     NotSent,
+    #[error("auth has too many to store, and stored nothing")]
+    Busy,
     #[error("whether auth has the credential is not known")]
     Unknown,
 }
@@ -50,6 +52,7 @@ impl Credentials {
             PeerError::Refused { document, .. } if document.is(problem::VALIDATION_FAILED) => {
                 Ok(Put::Refused(document.errors))
             }
+            error if error.is(problem::TOO_MANY_REQUESTS) => Err(PutError::Busy),
             PeerError::Unavailable { sent: false, .. } => Err(PutError::NotSent),
             // A refusal that was not expected: nothing was stored, but who knows.
             _ => Err(PutError::Unknown),

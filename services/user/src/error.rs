@@ -20,6 +20,11 @@ pub enum Error {
     InProgress,
     #[error("auth does not answer")]
     Unavailable,
+    /// Auth stored nothing.
+    #[error("auth has too many credentials to store")]
+    Busy,
+    #[error("how the registration ends is not known yet")]
+    Undecided,
     #[error("nobody has this id")]
     Nobody,
     #[error("the account is suspended")]
@@ -52,6 +57,15 @@ impl From<Error> for Problem {
                 .retry_after(TRY_AGAIN),
             Error::Unavailable => Problem::new(problem::UNAVAILABLE)
                 .detail("The auth service does not answer. Nothing was changed; try again shortly.")
+                .retry_after(TRY_AGAIN),
+            Error::Busy => Problem::new(problem::UNAVAILABLE)
+                .detail("Too many register at once. Nothing was kept; try again shortly.")
+                .retry_after(TRY_AGAIN),
+            Error::Undecided => Problem::new(problem::UNAVAILABLE)
+                .detail(
+                    "Whether you are registered is not known. Repeat the request with the same Idempotency-Key, or \
+                     try to log in in a minute.",
+                )
                 .retry_after(TRY_AGAIN),
             Error::Nobody => {
                 Problem::new(problem::NOT_FOUND).detail("There is no person for this access token.")

@@ -64,7 +64,7 @@ pub async fn register(state: &State, new: Newcomer, call: Option<Remembered>) ->
     // A client that hangs up drops this future; the registration goes on.
     let (state, context) = (state.clone(), RequestContext::current().unwrap_or_default());
     let completing = tokio::spawn(context.scope(async move { complete(&state, id, &new).await }));
-    completing.await.map_err(|_| Error::Unavailable)?.map(Registered::Now)
+    completing.await.map_err(|_| Error::Undecided)?.map(Registered::Now)
 }
 
 /// Writes the pending person, unless the same call was made before.
@@ -115,13 +115,16 @@ pub async fn complete(state: &State, id: Uuid, new: &Newcomer) -> Result<Person,
         Ok(Put::Stored) => {}
         Ok(Put::EmailTaken) => return undo(state, id, AtAuth::Nothing, Error::Taken(Taken::Email)).await,
         Ok(Put::Refused(errors)) => return undo(state, id, AtAuth::Nothing, Error::Refused(errors)).await,
+        Err(PutError::Busy) => return undo(state, id, AtAuth::Nothing, Error::Busy).await,
         Err(PutError::NotSent) => return undo(state, id, AtAuth::Nothing, Error::Unavailable).await,
         Err(PutError::Unknown) => return undo(state, id, AtAuth::Unknown, Error::Unavailable).await,
     }
-    match activate(state, id).await? {
-        Some(person) => Ok(person),
+    match activate(state, id).await {
+        Ok(Some(person)) => Ok(person),
         // Somebody else ended it: another replica that completed it, or the reaper that removed it.
-        None => undo(state, id, AtAuth::Unknown, Error::Unavailable).await,
+        Ok(None) => undo(state, id, AtAuth::Unknown, Error::Unavailable).await,
+        // Else the reaper would complete what was refused.
+        Err(error) => undo(state, id, AtAuth::Unknown, error).await,
     }
 }
 
@@ -146,21 +149,35 @@ enum AtAuth {
     Unknown,
 }
 
-/// Takes back a registration; unless somebody else completed it, then it stands.
+/// Takes back a registration; unless somebody else completed it, then it stands. When it can't be taken back, the
+/// reaper ends it one way or the other, and nobody may say how.
 async fn undo(state: &State, id: Uuid, at_auth: AtAuth, because: Error) -> Result<Person, Error> {
-    let mut tx = state.db.begin().await?;
-    if !people::remove_pending(&mut tx, id).await?
-        && let Some(person) = people::by_id(&mut tx, id).await?
-    {
-        return Ok(person);
+    match take_back(state, id, at_auth).await {
+        Ok(None) => {}
+        Ok(Some(person)) => return Ok(person),
+        Err(error) => {
+            tracing::warn!(user = %id, %error, %because, "could not take back a registration");
+            return Err(Error::Undecided);
+        }
     }
-    if at_auth == AtAuth::Unknown {
-        cleanups::schedule(&mut tx, id, state.clock.now() + REAP_AFTER).await?;
-    }
-    tx.commit().await?;
     // At once, so that the address is free; once more by the reaper, when no late request can undo it.
     if at_auth == AtAuth::Unknown && state.credentials.delete(id).await.is_err() {
         tracing::warn!(user = %id, "a credential that may exist at auth is left to be removed later");
     }
     Err(because)
+}
+
+/// Gives the person if they stay, because somebody else completed the registration.
+async fn take_back(state: &State, id: Uuid, at_auth: AtAuth) -> sqlx::Result<Option<Person>> {
+    let mut tx = state.db.begin().await?;
+    if !people::remove_pending(&mut tx, id).await?
+        && let Some(person) = people::by_id(&mut tx, id).await?
+    {
+        return Ok(Some(person));
+    }
+    if at_auth == AtAuth::Unknown {
+        cleanups::schedule(&mut tx, id, state.clock.now() + REAP_AFTER).await?;
+    }
+    tx.commit().await?;
+    Ok(None)
 }

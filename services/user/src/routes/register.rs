@@ -32,7 +32,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
         (status = 413, description = "Too large", body = ProblemDocument),
         (status = 415, description = "No JSON", body = ProblemDocument),
         (status = 422, description = "validation-failed or idempotency-key-reused", body = ProblemDocument),
-        (status = 503, description = "Auth or the database does not answer; nothing was kept", body = ProblemDocument),
+        (status = 503, description = "Auth or the database does not answer, or too many register at once; `detail` says whether nothing was kept", body = ProblemDocument),
     )
 )]
 pub(super) async fn register(

@@ -245,3 +245,75 @@ async fn a_client_that_hangs_up_does_not_stop_its_registration() {
     })
     .await;
 }
+
+/// Makes what uses a table fail, until it gets its name back.
+async fn rename(world: &World, from: &str, to: &str) {
+    let sql = sqlx::AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
+    sqlx::query(sql).execute(world.user.chassis().db()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_person_who_cannot_be_activated_is_taken_back_here_and_at_auth() {
+    let clock = Clock::manual(jiff::Timestamp::now());
+    let world = World::at(clock.clone()).await;
+    rename(&world, "outbox", "outbox_away").await;
+    let refused = world.register(&newcomer("ada")).send().await.unwrap();
+    assert!(refused.status().is_server_error());
+    rename(&world, "outbox_away", "outbox").await;
+    assert_eq!(world.count("users").await, 0, "nobody is left for the reaper to complete");
+    let login = serde_json::json!({"email": "ada@example.com", "password": PASSWORD});
+    let login = world.auth.post("/api/auth/login").json(&login).send().await.unwrap();
+    assert_eq!(login.status(), StatusCode::UNAUTHORIZED, "the credential is gone too");
+    world.person("ada").await;
+}
+
+#[tokio::test]
+async fn who_can_neither_be_activated_nor_taken_back_is_told_that_the_end_is_open() {
+    let clock = Clock::manual(jiff::Timestamp::now());
+    let world = World::at(clock.clone()).await;
+    let call = || world.register(&newcomer("ada")).header("idempotency-key", "0123456789abcdef0123").send();
+    rename(&world, "outbox", "outbox_away").await;
+    rename(&world, "credential_cleanups", "cleanups_away").await;
+    let refused = call().await.unwrap();
+    assert!(refused.headers().contains_key("retry-after"));
+    let refused = problem(refused).await;
+    let told = refused.detail.clone().unwrap_or_default();
+    assert!(refused.is(kind::UNAVAILABLE) && told.contains("not known"), "{refused:?}");
+    rename(&world, "cleanups_away", "credential_cleanups").await;
+    rename(&world, "outbox_away", "outbox").await;
+    // As it was told: the same call again gives the answer.
+    clock.advance(REAP_AFTER + Duration::from_secs(1));
+    eventually("it is finished", || async {
+        sweep(&world.state()).await.unwrap();
+        (call().await.unwrap().status() == StatusCode::CREATED).then_some(())
+    })
+    .await;
+    world.login("ada", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn whoever_auth_has_no_place_for_is_sent_away_and_nothing_is_left_to_clean_up() {
+    let cluster = testkit::Cluster::new();
+    let full = auth_env(&cluster).await.set("ORION_HASH_CONCURRENCY", "1").set("ORION_NEW_HASH_QUEUE", "0");
+    let auth = testkit::spawn::<auth::Auth>(full).await;
+    let user = testkit::spawn::<user::User>(cluster.env("user").await.peer("auth", &auth.url(""))).await;
+    let calls = (0..12).map(|n| user.post("/api/user/register").json(&newcomer(&format!("ada{n}"))).send());
+    let (mut registered, mut sent_away) = (0, 0);
+    for answer in futures::future::join_all(calls).await.into_iter().map(Result::unwrap) {
+        if answer.status() == StatusCode::CREATED {
+            registered += 1;
+            continue;
+        }
+        assert!(answer.headers().contains_key("retry-after"));
+        let refused = problem(answer).await;
+        let told = refused.detail.clone().unwrap_or_default();
+        assert!(refused.is(kind::UNAVAILABLE) && told.contains("Nothing was kept"), "{refused:?}");
+        sent_away += 1;
+    }
+    assert!(registered > 0 && sent_away > 0, "{registered} came in, {sent_away} were sent away");
+    for (table, left) in [("users", registered), ("credential_cleanups", 0)] {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let there: i64 = sqlx::query_scalar(sql).fetch_one(user.chassis().db()).await.unwrap();
+        assert_eq!(there, left, "{table}");
+    }
+}
