@@ -20,7 +20,8 @@ pub(super) fn selector() -> String {
     format!("app.kubernetes.io/managed-by=orion-operator,app.kubernetes.io/instance={PLATFORM}")
 }
 
-/// Everything the operator made, as it would be written by hand.
+/// Everything the operator made, as it would be written by hand. Annotations of the objects themselves are what
+/// controllers left: a claim that says it was bound would never be bound again.
 pub(super) fn objects(target: &Target, namespace: &str) -> Result<Value> {
     let mut list = target.json(&["get", KINDS, "-n", namespace, "-l", &selector()])?;
     for object in list["items"].as_array_mut().into_iter().flatten() {
@@ -28,7 +29,7 @@ pub(super) fn objects(target: &Target, namespace: &str) -> Result<Value> {
         let Some(map) = object.as_object_mut() else { continue };
         map.remove("status");
         if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.retain(|key, _| ["name", "namespace", "labels", "annotations"].contains(&key.as_str()));
+            metadata.retain(|key, _| ["name", "namespace", "labels"].contains(&key.as_str()));
         }
         // What the API server filled in and would not take back.
         if let Some(spec) = map.get_mut("spec").and_then(Value::as_object_mut) {

@@ -13,7 +13,7 @@ use crate::progress;
 
 /// Beside the platform that is up, in the same namespace: the operator watches that one.
 pub(super) const PLATFORM: &str = "bench";
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(240);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -78,13 +78,13 @@ pub fn build(only: &[String]) -> Result<Vec<Built>> {
         bail!("there is no image `{unknown}`; there are {}", names.join(", "));
     }
     let wanted = |name: &str| only.is_empty() || only.iter().any(|n| n == name);
-    let _lock = lock()?;
     let stores: Vec<_> = RECIPES.iter().filter(|r| wanted(r.name)).collect();
     let programs: Vec<_> = programs().into_iter().filter(|p| wanted(&p.name)).collect();
     // The stores mostly wait for downloads and for dpkg, the compiler wants both cores: side by side.
     let (built_stores, built_programs) = std::thread::scope(|scope| {
-        let stores = scope.spawn(|| stores.iter().map(|r| rootfs::store(r)).collect::<Result<Vec<_>>>());
-        let programs = if programs.is_empty() { Ok(vec![]) } else { binaries::build(&programs) };
+        let stores = scope
+            .spawn(|| all("stores", &stores, |recipes| recipes.iter().map(|r| rootfs::store(r)).collect()));
+        let programs = all("programs", &programs, binaries::build);
         (stores.join().expect("making a store's image does not panic"), programs)
     });
     let mut built = built_programs?;
@@ -130,13 +130,23 @@ fn shown_images() -> String {
     paths::shown(&paths::images())
 }
 
+/// Makes some images under their own lock: who needs stores does not wait for somebody else's compiler.
+fn all<T>(kind: &str, wanted: &[T], make: impl FnOnce(&[T]) -> Result<Vec<Built>>) -> Result<Vec<Built>> {
+    if wanted.is_empty() {
+        return Ok(vec![]);
+    }
+    let _lock = lock(kind)?;
+    make(wanted)
+}
+
 /// Two runs at once would write the same files: the second waits.
-fn lock() -> Result<File> {
+fn lock(kind: &str) -> Result<File> {
     std::fs::create_dir_all(paths::rootfs())?;
     std::fs::create_dir_all(paths::images().join("archives"))?;
-    let file = File::create(paths::images().join(".lock")).context("cannot write target/images/.lock")?;
+    let path = paths::images().join(format!(".{kind}.lock"));
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     if file.try_lock().is_err() {
-        progress::note("another run is making images; waiting for it");
+        progress::note(&format!("another run is making {kind}; waiting for it"));
         file.lock()?;
     }
     Ok(file)
@@ -144,6 +154,7 @@ fn lock() -> Result<File> {
 
 /// `target/images/index.json` has every image made so far, for tests and tools.
 fn write_index(built: &[Built]) -> Result<()> {
+    let _lock = lock("index")?;
     let path = paths::images().join("index.json");
     let kept = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Vec<Built>>(&text).ok());
     let mut all: Vec<Built> = kept.unwrap_or_default();

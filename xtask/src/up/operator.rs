@@ -60,7 +60,14 @@ fn deployed(target: &Target) -> bool {
         sh::output(helm.args(["status", RELEASE, "--namespace", OPERATOR_NAMESPACE, "-o", "json"]))
     });
     let status = status.ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    status.is_some_and(|s| s.pointer("/info/status").is_some_and(|v| v == "deployed"))
+    status.is_some_and(|s| s.pointer("/info/status").is_some_and(|v| v == "deployed")) && runs(target)
+}
+
+/// A measurement that was broken off leaves the operator scaled to nothing.
+fn runs(target: &Target) -> bool {
+    let replicas = ["get", "deployment", RELEASE, "-n", OPERATOR_NAMESPACE];
+    let deployment = target.maybe(&replicas).ok().flatten();
+    deployment.is_some_and(|d| d.pointer("/status/readyReplicas").and_then(Value::as_u64) > Some(0))
 }
 
 fn explain(target: &Target, error: anyhow::Error) -> anyhow::Error {
