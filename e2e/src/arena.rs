@@ -33,6 +33,9 @@ pub struct Arena {
 
 /// Runs a test in a place of its own. What was there to see is kept if it fails, and nothing if it doesn't.
 pub async fn scene(name: &str, test: impl AsyncFnOnce(&Arena) -> Result<()>) -> Result<()> {
+    let place = root().join("target/e2e").join(name);
+    // What an earlier run left would be taken for this one's.
+    let _ = std::fs::remove_dir_all(&place);
     let arena = Arena::new(name).await?;
     let outcome = AssertUnwindSafe(async {
         arena.install_operator().await?;
@@ -43,7 +46,6 @@ pub async fn scene(name: &str, test: impl AsyncFnOnce(&Arena) -> Result<()>) -> 
         Err(panic) => Err(anyhow!(text_of(&*panic))),
     };
     if let Err(error) = &outcome {
-        let place = root().join("target/e2e").join(name);
         evidence::keep(&arena, &place, error).await;
         eprintln!("{name}: pods, events, logs and objects are in {}", place.display());
     }
