@@ -47,6 +47,8 @@ impl Step {
                 cargo(&args)
             }
             Step::E2e => {
+                // Built here where they are missing, which takes minutes: no test's patience is for that.
+                cluster::part_binary("kubectl")?;
                 images::build(&[])?;
                 let mut args = vec!["test", "--locked"];
                 ON_A_CLUSTER.iter().for_each(|name| args.extend(["--package", name]));
