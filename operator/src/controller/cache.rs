@@ -53,10 +53,11 @@ impl Cache {
 
     /// Keeps an object and tells whose it is. `object` must have a namespace.
     pub fn put(&self, kind: &'static str, object: Value) -> Vec<Key> {
+        // One lock for both steps: a reconcile in between would take the object for gone.
+        let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
         // Somebody may have labelled it as another platform's, or as nobody's: then the old one misses it.
-        let mut touched = self.remove(kind, &object);
+        let mut touched = forget(&mut platforms, kind, &object);
         if let Some(key) = owner(&object) {
-            let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
             let name = name(&object).to_owned();
             platforms.entry(key.clone()).or_default().insert((kind, name), Arc::new(object));
             touched.retain(|other| *other != key);
@@ -67,18 +68,7 @@ impl Cache {
 
     /// Forgets an object, whatever its labels say now; tells whose it was.
     pub fn remove(&self, kind: &'static str, object: &Value) -> Vec<Key> {
-        let (namespace, id) = (object["metadata"]["namespace"].as_str(), (kind, name(object).to_owned()));
-        let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
-        let mut touched = Vec::new();
-        for (key, children) in
-            platforms.iter_mut().filter(|(key, _)| Some(key.namespace.as_str()) == namespace)
-        {
-            if children.remove(&id).is_some() {
-                touched.push(key.clone());
-            }
-        }
-        platforms.retain(|_, children| !children.is_empty());
-        touched
+        forget(&mut self.platforms.write().unwrap_or_else(PoisonError::into_inner), kind, object)
     }
 
     /// Replaces all objects of a kind after it was read anew; tells the platforms that lost or had one.
@@ -105,6 +95,18 @@ impl Cache {
     }
 }
 
+fn forget(platforms: &mut HashMap<Key, Children>, kind: &'static str, object: &Value) -> Vec<Key> {
+    let (namespace, id) = (object["metadata"]["namespace"].as_str(), (kind, name(object).to_owned()));
+    let mut touched = Vec::new();
+    for (key, children) in platforms.iter_mut().filter(|(key, _)| Some(key.namespace.as_str()) == namespace) {
+        if children.remove(&id).is_some() {
+            touched.push(key.clone());
+        }
+    }
+    platforms.retain(|_, children| !children.is_empty());
+    touched
+}
+
 pub fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or_default()
 }
@@ -117,4 +119,33 @@ pub fn label<'a>(object: &'a Value, label: &str) -> Option<&'a str> {
 pub fn owner(object: &Value) -> Option<Key> {
     let namespace = object["metadata"]["namespace"].as_str()?.to_owned();
     Some(Key { namespace, name: label(object, INSTANCE)?.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(instance: Option<&str>) -> Value {
+        json!({"metadata": {"namespace": "shop", "name": "orion-auth-0", "labels": {INSTANCE: instance}}})
+    }
+
+    #[test]
+    fn an_object_that_lost_its_label_is_forgotten_and_its_platform_told() {
+        let (cache, orion) = (Cache::default(), Key { namespace: "shop".into(), name: "orion".into() });
+        assert_eq!(cache.put("Pod", pod(Some("orion"))), std::slice::from_ref(&orion));
+        assert_eq!(cache.children(&orion).len(), 1);
+        assert_eq!(cache.put("Pod", pod(None)), std::slice::from_ref(&orion));
+        assert!(cache.children(&orion).is_empty());
+    }
+
+    #[test]
+    fn an_object_that_changes_hands_is_told_to_both_platforms() {
+        let of = |name: &str| Key { namespace: "shop".into(), name: name.into() };
+        let cache = Cache::default();
+        cache.put("Pod", pod(Some("orion")));
+        assert_eq!(cache.put("Pod", pod(Some("other"))), [of("orion"), of("other")]);
+        assert!(cache.children(&of("orion")).is_empty());
+        assert_eq!(cache.children(&of("other")).len(), 1);
+    }
 }
