@@ -37,6 +37,11 @@ pub struct NodePort {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i32>,
+    /// Cluster: every node takes requests and puts its own address in the client's place, so that failed logins can be
+    /// counted by account only. Local: only nodes with a pod of the gateway take requests, and client addresses are
+    /// kept. Default: Cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_traffic_policy: Option<ExternalTrafficPolicy>,
 }
 
 /// A load balancer of the cluster's provider.
@@ -55,10 +60,41 @@ pub struct LoadBalancer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 317))]
     pub class: Option<String>,
+    /// Local: the balancer sends to nodes with a pod of the gateway only, and client addresses are kept. Cluster: every
+    /// node takes requests and puts its own address in the client's place, so that failed logins can be counted by
+    /// account only. Default: Local.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_traffic_policy: Option<ExternalTrafficPolicy>,
     /// Annotations of the Service, with which providers are told what is wanted.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "annotations")]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// Which nodes take requests for the gateway, as in a Service's field of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExternalTrafficPolicy {
+    /// Every node; where the client is, is lost on the way.
+    Cluster,
+    /// The nodes that have a pod of the gateway; the client's address is kept.
+    Local,
+}
+
+impl Exposure {
+    /// How a Service of this exposure takes requests; None where there is no such Service.
+    pub fn external_traffic_policy(&self) -> Option<ExternalTrafficPolicy> {
+        match self {
+            Self { node_port: Some(node_port), .. } => {
+                // A NodePort that answers on some nodes only would look broken to whoever tries the first one.
+                Some(node_port.external_traffic_policy.unwrap_or(ExternalTrafficPolicy::Cluster))
+            }
+            // A balancer asks the nodes which of them have a pod.
+            Self { load_balancer: Some(balancer), .. } => {
+                Some(balancer.external_traffic_policy.unwrap_or(ExternalTrafficPolicy::Local))
+            }
+            _ => None,
+        }
+    }
 }
 
 fn annotations(_: &mut SchemaGenerator) -> Schema {

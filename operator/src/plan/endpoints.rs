@@ -25,7 +25,8 @@ pub(super) fn cluster_ip<'a>(scope: &Scope, ports: impl Iterator<Item = (&'a str
 /// The way in from outside, if there is one: a Service of its own with the main port only. A NodePort on the unit's
 /// own Service would open its management port on every node as well.
 pub(super) fn external(scope: &Scope, service: &Service) -> Option<Value> {
-    let spec = match scope.spec().exposure.as_ref()? {
+    let exposure = scope.spec().exposure.as_ref()?;
+    let mut spec = match exposure {
         Exposure { node_port: Some(node_port), .. } => {
             let mut port = port_entry("http", service.port);
             if let Some(number) = node_port.port {
@@ -36,10 +37,10 @@ pub(super) fn external(scope: &Scope, service: &Service) -> Option<Value> {
         Exposure { load_balancer: Some(balancer), .. } => load_balancer(scope, balancer),
         _ => return None,
     };
+    spec["externalTrafficPolicy"] = json!(exposure.external_traffic_policy());
     let mut metadata = scope.metadata(&scope.name_of("external"));
     metadata["labels"][EXPOSURE_LABEL] = "external".into();
-    if let Some(Exposure { load_balancer: Some(LoadBalancer { annotations, .. }), .. }) =
-        &scope.spec().exposure
+    if let Exposure { load_balancer: Some(LoadBalancer { annotations, .. }), .. } = exposure
         && !annotations.is_empty()
     {
         metadata["annotations"] = json!(annotations);

@@ -1,6 +1,7 @@
 //! The variables that the operator sets in a service's container, and which a person therefore can't set.
 
 use super::scope::Scope;
+use crate::api::{Exposure, ExternalTrafficPolicy};
 use catalog::{Service, Store};
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ const RESERVED: &[&str] = &[
     "ORION_TOKEN_ISSUER",
     "ORION_CALLER_KEYS_FILE",
     "ORION_SERVICE_TOKENS_DIR",
+    "ORION_SOURCE_ADDRESS",
     "ORION_DATABASE_URL",
     "ORION_DATABASE_URL_FILE",
     "ORION_REDIS_URL",
@@ -65,6 +67,9 @@ pub(super) fn variables(scope: &Scope, service: &Service) -> Vec<Value> {
     if !service.calls.is_empty() {
         all.push(("ORION_SERVICE_TOKENS_DIR".to_owned(), TOKENS.to_owned()));
     }
+    if service.edge {
+        all.push(("ORION_SOURCE_ADDRESS".to_owned(), source_address(scope).to_owned()));
+    }
     all.extend(peers(scope, service));
     for secret in service.secrets {
         let folder = format!("/run/orion/{}", secret.suffix);
@@ -92,6 +97,15 @@ fn variable(name: &str, value: &str) -> Value {
 /// `iss` of people's tokens: each platform's own, so that a token of one is worth nothing in another.
 fn issuer(scope: &Scope) -> String {
     format!("urn:orion:{}:{}", scope.namespace(), scope.platform())
+}
+
+/// Whose address the gateway sees. A node that takes requests for all puts its own in the client's place: counted as
+/// one client, a few wrong passwords of anybody would lock everybody out.
+fn source_address(scope: &Scope) -> &'static str {
+    match scope.spec().exposure.as_ref().and_then(Exposure::external_traffic_policy) {
+        Some(ExternalTrafficPolicy::Cluster) => "shared",
+        Some(ExternalTrafficPolicy::Local) | None => "peer",
+    }
 }
 
 /// Where the services are that this one calls. Who verifies people's tokens, all but auth, asks auth for its keys.

@@ -97,6 +97,27 @@ fn the_gateway_is_exposed_by_a_service_of_its_own_without_the_management_port() 
     }
 }
 
+/// Whoever is behind a node's address is not one client: see ORION_SOURCE_ADDRESS of the gateway.
+#[test]
+fn the_gateway_is_told_where_client_addresses_are_lost() {
+    for (exposure, policy, source) in [
+        ("{none: {}}", None, "peer"),
+        ("{nodePort: {}}", Some("Cluster"), "shared"),
+        ("{nodePort: {externalTrafficPolicy: Local}}", Some("Local"), "peer"),
+        ("{loadBalancer: {}}", Some("Local"), "peer"),
+        ("{loadBalancer: {externalTrafficPolicy: Cluster}}", Some("Cluster"), "shared"),
+    ] {
+        let objects = objects(&format!("{{exposure: {exposure}}}"), &["gateway"]);
+        let external = objects.iter().find(|o| o["metadata"]["name"] == "orion-gateway-external");
+        assert_eq!(external.and_then(|o| o["spec"]["externalTrafficPolicy"].as_str()), policy, "{exposure}");
+        let deployment = objects.iter().find(|o| o["kind"] == "Deployment").expect("a Deployment");
+        let env =
+            deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array().expect("variables");
+        let told = env.iter().find(|v| v["name"] == "ORION_SOURCE_ADDRESS").expect("always told");
+        assert_eq!(told["value"], source, "{exposure}");
+    }
+}
+
 #[test]
 fn a_disabled_service_has_nothing_and_is_not_waited_for() {
     let plan = planned("{services: [{name: gateway, enabled: false}, {name: user, enabled: false}]}");

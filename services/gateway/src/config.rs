@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chassis::config::{Bad, Reader};
 
-use crate::domain::address::Networks;
+use crate::domain::address::{Source, Sources};
 use crate::domain::cors::Cors;
 use crate::proxy::Limits;
 
@@ -13,7 +13,7 @@ use crate::proxy::Limits;
 pub struct Config {
     pub limits: Limits,
     pub cors: Cors,
-    pub trusted_proxies: Networks,
+    pub sources: Sources,
     pub revocation_unavailable: WhenUnavailable,
 }
 
@@ -84,6 +84,11 @@ impl Config {
             "ORION_TRUSTED_PROXIES",
             "networks whose x-forwarded-* headers are believed, comma-separated, as in 10.0.0.0/8",
         );
+        let source = reader.or(
+            "ORION_SOURCE_ADDRESS",
+            Source::Peer,
+            "whose the source address of a connection is: peer, or shared where many clients come by the same one",
+        );
         let revocation_unavailable = reader.or(
             "ORION_REVOCATION_UNAVAILABLE",
             WhenUnavailable::Refuse,
@@ -99,7 +104,7 @@ impl Config {
         Ok(Config {
             limits,
             cors: cors?.unwrap_or_default(),
-            trusted_proxies: trusted_proxies?.unwrap_or_default(),
+            sources: Sources { source: source?, trusted: trusted_proxies?.unwrap_or_default() },
             revocation_unavailable: revocation_unavailable?,
         })
     }

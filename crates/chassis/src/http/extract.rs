@@ -41,7 +41,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 }
 
 /// Where the client is. What `x-forwarded-for` says counts only if the gateway proved that it wrote it; unknown where
-/// such a proof was sent and could not be verified.
+/// the gateway doesn't know either, and where such a proof was sent and could not be verified.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
@@ -56,7 +56,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
             .and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
         let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         Ok(Self(match caller {
-            Ok(Some(Caller(service))) if service.edge => forwarded.or(connected),
+            Ok(Some(Caller(service))) if service.edge => forwarded,
             Ok(_) => connected,
             // Perhaps the gateway, whose proof cannot be checked now: its own address is nobody's.
             Err(_) => None,

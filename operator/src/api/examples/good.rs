@@ -53,6 +53,10 @@ rabbitmq: {external: {host: mq.example.com, managementPort: 443, tls: true, secr
     class: example.com/internal
     annotations: {example.com/tier: internal}",
     },
+    Good {
+        what: "a port on the nodes of the gateway, with client addresses kept",
+        spec: "{exposure: {nodePort: {externalTrafficPolicy: Local}}}",
+    },
     Good { what: "no way in from outside", spec: "{exposure: {none: {}}}" },
     Good {
         what: "images of one's own",

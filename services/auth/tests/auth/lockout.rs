@@ -77,6 +77,23 @@ async fn an_address_that_guesses_many_accounts_is_locked_and_cannot_pose_as_anot
     assert_eq!(locked_for(login("203.0.113.1", false).await.unwrap()).await, 60);
 }
 
+/// Behind a NodePort the gateway may see nodes in place of clients, and then says nothing of an address.
+#[tokio::test]
+async fn strangers_whose_addresses_the_gateway_does_not_know_do_not_lock_each_other_out() {
+    let env = env().await.set("ORION_LOCKOUT_ADDRESS_AFTER", "3");
+    let stage = Stage::of(env).await;
+    let person = stage.person().await;
+    let login = |email: String, password: &'static str| {
+        let request = stage.post("/api/auth/login").header(SERVICE_TOKEN_HEADER, &stage.gateway_token);
+        request.json(&json!({ "email": email, "password": password })).send()
+    };
+    for other in 0..6 {
+        let answer = login(format!("person{other}@example.org"), "wrong").await.unwrap();
+        refused(answer, problem::INVALID_CREDENTIALS).await;
+    }
+    assert_eq!(login(person.email.clone(), PASSWORD).await.unwrap().status(), StatusCode::OK);
+}
+
 #[tokio::test]
 async fn guesses_sent_all_at_once_get_no_more_tries_than_one_after_another() {
     let env = env().await.set("ORION_HASH_CONCURRENCY", "1").set("ORION_HASH_QUEUE", "100");

@@ -55,8 +55,10 @@ pub fn for_service(headers: &mut HeaderMap, origin: Origin, host: Option<HeaderV
     headers.remove(header::HOST);
     // The server that accepted the request answers `Expect`; the services never see it.
     headers.remove(header::EXPECT);
-    let address = HeaderValue::from_str(&origin.client.to_string()).expect("an address is ASCII");
-    headers.insert("x-forwarded-for", address);
+    if let Some(client) = origin.client {
+        let address = HeaderValue::from_str(&client.to_string()).expect("an address is ASCII");
+        headers.insert("x-forwarded-for", address);
+    }
     headers
         .insert("x-forwarded-proto", HeaderValue::from_static(if origin.https { "https" } else { "http" }));
     if let Some(host) = host {
@@ -111,7 +113,7 @@ mod tests {
     }
 
     fn origin() -> Origin {
-        Origin { client: [192, 0, 2, 1].into(), https: false }
+        Origin { client: Some([192, 0, 2, 1].into()), https: false }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use catalog::Service;
 use chassis::Problem;
 use http::{Method, StatusCode, header};
 
-use crate::domain::address::{self, Origin};
+use crate::domain::address::Origin;
 use crate::domain::{headers, path, security};
 use crate::error::Error;
 use crate::state::State;
@@ -25,7 +25,7 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let origin = address::origin(peer.ip(), request.headers(), &state.config.trusted_proxies);
+    let origin = state.config.sources.origin(peer.ip(), request.headers());
     let web_origin = request.headers().get(header::ORIGIN).cloned();
     let preflight = state.config.cors.is_preflight(request.method(), request.headers());
     request.extensions_mut().insert(origin);

@@ -194,6 +194,16 @@ async fn every_answer_tells_browsers_to_keep_their_hands_off() {
 }
 
 #[tokio::test]
+async fn an_address_that_many_clients_share_is_passed_on_as_nobodys() {
+    let (serve, mut heads) = recorder();
+    let gateway = over_with(serve, |env| env.set("ORION_SOURCE_ADDRESS", "shared")).await;
+    let answer = gateway.get(NEEDLE).header("x-forwarded-for", "6.6.6.6").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let head = heads.recv().await.unwrap();
+    assert!(head.contains("x-orion-service-token: ") && !head.contains("x-forwarded-for"), "{head}");
+}
+
+#[tokio::test]
 async fn a_trusted_proxy_is_believed_about_the_client_and_tls() {
     let (serve, mut heads) = recorder();
     let gateway = over_with(serve, |env| env.set("ORION_TRUSTED_PROXIES", "127.0.0.0/8")).await;
