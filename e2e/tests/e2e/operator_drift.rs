@@ -1,6 +1,7 @@
 //! What somebody deletes or edits comes back; what somebody else adds stays theirs.
 
 use anyhow::{Context, Result};
+use catalog::STORES;
 use e2e::client::Gateway;
 use e2e::{Arena, eventually, scene};
 use k8s_openapi::NamespaceResourceScope;
@@ -38,6 +39,11 @@ async fn what_is_deleted_comes_back(arena: &Arena) -> Result<()> {
 async fn passwords_that_are_gone_are_made_anew_everywhere(arena: &Arena) -> Result<()> {
     let deployments = arena.api::<Deployment>();
     let before = deployments.get("orion-user").await?.metadata.generation;
+    for store in STORES {
+        rolls_with_a_new_administrator(arena, store.name).await?;
+    }
+    // Ready again means that the Job has logged in to each store with the new password.
+    arena.until_ready().await?;
     comes_back::<Secret>(arena, "orion-user-credentials").await?;
     eventually("user has the new passwords", async || {
         Ok((deployments.get("orion-user").await?.metadata.generation > before).then_some(()))
@@ -50,6 +56,17 @@ async fn passwords_that_are_gone_are_made_anew_everywhere(arena: &Arena) -> Resu
     });
     Gateway::of(arena).await?.post("/api/user/register", None, person).await?.expect(201);
     Ok(())
+}
+
+async fn rolls_with_a_new_administrator(arena: &Arena, store: &str) -> Result<()> {
+    let stateful_sets = arena.api::<StatefulSet>();
+    let name = catalog::object_name("orion", store);
+    let before = stateful_sets.get(&name).await?.metadata.generation;
+    comes_back::<Secret>(arena, &format!("{name}-admin")).await?;
+    eventually(&format!("{store} is started with the new password"), async || {
+        Ok((stateful_sets.get(&name).await?.metadata.generation > before).then_some(()))
+    })
+    .await
 }
 
 async fn comes_back<K>(arena: &Arena, name: &str) -> Result<()>

@@ -6,4 +6,5 @@ mod crd;
 mod plan;
 mod plan_properties;
 mod provision;
+mod stores;
 mod validate;

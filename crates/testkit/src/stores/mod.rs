@@ -107,7 +107,8 @@ fn launch(store: &str, root: &Path, folder: &Path) -> State {
     state
 }
 
-fn root_file_system(store: &str) -> PathBuf {
+/// Where a store's image is unpacked.
+pub fn root_file_system(store: &str) -> PathBuf {
     let all = std::env::var_os("ORION_STORES_DIR")
         .map_or_else(|| workspace().join("target/images/rootfs"), PathBuf::from);
     let root = all.join(store);

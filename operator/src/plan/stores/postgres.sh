@@ -6,6 +6,17 @@ umask 077
 # Debian's own programs come before its wrappers for several versions, which need more than a small image may have.
 PATH=/usr/lib/postgresql/17/bin:$PATH
 
+# A salted hash of the password that was set last is kept beside the data: setting one is a start of its own.
+IFS= read -r password </run/orion/admin/password || [ -n "$password" ]
+password=${password%"$(printf '\r')"}
+hash_with() {
+  printf '%s %s\n' "$1" "$(printf '%s%s' "$1" "$password" | sha256sum | cut -d ' ' -f 1)"
+}
+note_password() {
+  hash_with "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" >"$PGDATA.password.new"
+  mv "$PGDATA.password.new" "$PGDATA.password"
+}
+
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   # Made beside its place and renamed when whole: a start that is killed meanwhile leaves nothing half done.
   rm -rf "$PGDATA.new"
@@ -19,6 +30,23 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     --no-instructions --locale-provider=builtin --locale=C.UTF-8 --builtin-locale=C.UTF-8
   rm -rf "$PGDATA"
   mv "$PGDATA.new" "$PGDATA"
+  note_password
+fi
+
+# The administrator's password follows the Secret: another one is set before anybody can connect.
+set_before=$(cat "$PGDATA.password" 2>/dev/null || true)
+if [ "$set_before" != "$(hash_with "${set_before%% *}")" ]; then
+  quoted=$(printf %s "$password" | sed "s/'/''/g")
+  # On standard input: arguments are everybody's to read.
+  if ! postgres --single -D "$PGDATA" -c config_file=/etc/orion/store/postgresql.conf -c exit_on_error=on postgres \
+    >/dev/null <<SQL; then
+ALTER ROLE postgres PASSWORD '$quoted'
+SQL
+    echo "the password in the administrator's Secret can't be set: this container's log says why" |
+      tee /dev/termination-log >&2
+    exit 1
+  fi
+  note_password
 fi
 
 # Kubernetes stops a container with TERM, on which PostgreSQL would wait for its clients to leave. INT makes it roll

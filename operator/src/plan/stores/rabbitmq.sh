@@ -1,5 +1,6 @@
 #!/bin/sh
-# Starts RabbitMQ on its volume.
+# Starts RabbitMQ on its volume. The administrator follows the Secret at every start; the services' users, which the
+# provision Job has made, stay.
 set -eu
 umask 077
 
@@ -11,17 +12,30 @@ for folder in /opt/rabbitmq/sbin /usr/lib/rabbitmq/bin; do
   fi
 done
 
-# Erlang accepts a cookie only from a file that is its own and nobody else's to read.
+# Erlang accepts a cookie only from a file that is its own and nobody else's to read. The data does not depend on it.
 cookie=$HOME/.erlang.cookie
 rm -f "$cookie.new"
 cp /run/orion/admin/erlang-cookie "$cookie.new"
 chmod 400 "$cookie.new"
 mv -f "$cookie.new" "$cookie"
 
-# Only a fresh volume takes these up.
-RABBITMQ_DEFAULT_USER=$(cat /run/orion/admin/username)
-RABBITMQ_DEFAULT_PASS=$(cat /run/orion/admin/password)
-export RABBITMQ_DEFAULT_USER RABBITMQ_DEFAULT_PASS
+# RabbitMQ reads definitions before it listens, makes the users in them and gives those that are there the password
+# in them. It takes a salted hash, so that the password itself is in no file, argument or variable of the server's.
+IFS= read -r username </run/orion/admin/username || [ -n "$username" ]
+IFS= read -r password </run/orion/admin/password || [ -n "$password" ]
+cr=$(printf '\r')
+# Four bytes, as RabbitMQ wants them, and all of them letters, which a shell can hold.
+salt=$(head -c 3 /dev/urandom | base64)
+digest=$(printf '%s%s' "$salt" "${password%"$cr"}" | sha256sum | cut -d ' ' -f 1)
+hash=$({
+  printf %s "$salt"
+  for byte in $(echo "$digest" | sed 's/../0x& /g'); do printf "\\$(printf %03o "$byte")"; done
+} | base64 | tr -d '\n')
+name=$(printf %s "${username%"$cr"}" | sed 's/[\\"]/\\&/g')
+cat >/tmp/definitions.json <<JSON
+{"users": [{"name": "$name", "password_hash": "$hash", "hashing_algorithm": "rabbit_password_hashing_sha256",
+            "tags": ["administrator"]}]}
+JSON
 
 # Erlang sets aside memory for as many files as it may open, and a container may open a billion.
 ulimit -n 65536 2>/dev/null || true
