@@ -101,8 +101,9 @@ pub struct External {
     /// Not used with provisioning None: the URLs say it themselves. Default: true.
     #[serde(default = "yes")]
     pub tls: bool,
-    /// Admin: the operator makes a database, a user and permissions for each service. None: they exist already, and
-    /// the Secret holds them. Default: Admin.
+    /// Admin: the operator makes a database, a user and permissions for each service. What is there under such a name
+    /// and isn't this platform's is left alone; the status then says how to hand it over. None: they exist already,
+    /// and the Secret holds them. Default: Admin.
     #[serde(default)]
     pub provisioning: Provisioning,
 }

@@ -22,7 +22,7 @@ const SECRETS: &str = "/run/orion/provision";
 
 pub(super) fn unit(inputs: &Inputs) -> Unit {
     let document = document(inputs);
-    if document == Document::default() {
+    if document.is_empty() {
         return Unit::absent(PROVISION, UnitKind::Provision, Tier::Data);
     }
     let scope = Scope::new(inputs, PROVISION, Tier::Data);
@@ -113,9 +113,10 @@ fn document(inputs: &Inputs) -> Document {
         PathBuf::from(SECRETS).join(scope.name_of(secrets::CREDENTIALS_SUFFIX))
     };
     let services = served(inputs);
+    let scope = Scope::new(inputs, PROVISION, Tier::Data);
     Document {
+        platform: format!("{}/{}", scope.namespace(), scope.platform()),
         postgres: place(inputs, Store::Postgres).map(|place| PostgresWork {
-            own_server: place.managed,
             server: server(&place),
             accounts: services.clone().filter_map(|s| PostgresAccount::of(s, &folder(s))).collect(),
         }),
@@ -142,6 +143,7 @@ fn server(place: &Place) -> Server {
     Server {
         host: place.host.clone(),
         port: place.port,
+        own: place.managed,
         tls: place.tls,
         ca_file: None,
         admin_username_file: admin.join("username"),

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Document {
+    /// Whose accounts these are, as `namespace/name`.
+    pub platform: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres: Option<PostgresWork>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,6 +26,9 @@ pub struct Document {
 pub struct Server {
     pub host: String,
     pub port: u16,
+    /// It is the platform's alone, and so is every account in it. Elsewhere an account may be somebody else's.
+    #[serde(default)]
+    pub own: bool,
     #[serde(default)]
     pub tls: bool,
     /// The certificate authority to trust instead of the public ones, PEM.
@@ -37,9 +42,6 @@ pub struct Server {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PostgresWork {
     pub server: Server,
-    /// The server is the platform's alone, so its maintenance databases are closed to the services as well.
-    #[serde(default)]
-    pub own_server: bool,
     pub accounts: Vec<PostgresAccount>,
 }
 
@@ -125,6 +127,12 @@ pub const VIRTUAL_HOST: &str = "orion";
 /// The name of a service's PostgreSQL role: an identifier has no dashes.
 pub fn role_of(service: &str) -> String {
     service.replace('-', "_")
+}
+
+impl Document {
+    pub fn is_empty(&self) -> bool {
+        self.postgres.is_none() && self.redis.is_none() && self.rabbitmq.is_none()
+    }
 }
 
 impl PostgresAccount {

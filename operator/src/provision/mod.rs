@@ -5,6 +5,7 @@
 
 pub mod config;
 mod failure;
+mod mark;
 mod postgres;
 mod rabbitmq;
 mod rabbitmq_api;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use config::Document;
 pub use failure::Failure;
+use mark::Mark;
 
 /// What is done for one store, in words for the log.
 pub type Say<'a> = &'a (dyn Fn(String) + Sync);
@@ -74,21 +76,22 @@ impl Document {
 /// Provisions all stores at once. All are tried to the end, so that a failure of one doesn't hide that of another
 /// in the log; the first in the order of the document is returned.
 pub async fn provision(document: &Document, patience: Duration, say: Say<'_>) -> Result<(), Failure> {
+    let mark = &Mark::of(&document.platform);
     let postgres = async {
         match &document.postgres {
-            Some(work) => persist(patience, say, || postgres::provision(work, say)).await,
+            Some(work) => persist(patience, say, || postgres::provision(work, mark, say)).await,
             None => Ok(()),
         }
     };
     let redis = async {
         match &document.redis {
-            Some(work) => persist(patience, say, || redis::provision(work, say)).await,
+            Some(work) => persist(patience, say, || redis::provision(work, mark, say)).await,
             None => Ok(()),
         }
     };
     let rabbitmq = async {
         match &document.rabbitmq {
-            Some(work) => persist(patience, say, || rabbitmq::provision(work, say)).await,
+            Some(work) => persist(patience, say, || rabbitmq::provision(work, mark, say)).await,
             None => Ok(()),
         }
     };

@@ -1,5 +1,6 @@
 //! PostgreSQL: a role and a database for each service. A role owns its database and can't enter another.
 
+use std::iter::once;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -8,11 +9,12 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, raw_sql};
 use super::Say;
 use super::config::{PostgresAccount, PostgresWork, Server};
 use super::failure::{Failure, Place, read_secret};
+use super::mark::Mark;
 
 /// How long one connection attempt may take: a host that drops packets never answers.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) async fn provision(work: &PostgresWork, say: Say<'_>) -> Result<(), Failure> {
+pub(super) async fn provision(work: &PostgresWork, mark: &Mark, say: Say<'_>) -> Result<(), Failure> {
     let place = Place::of("postgres", &work.server, work.server.port);
     let username = read_secret(&work.server.admin_username_file)?;
     place.apart(&username, work.accounts.iter().map(|account| account.role.as_str()))?;
@@ -23,19 +25,22 @@ pub(super) async fn provision(work: &PostgresWork, say: Say<'_>) -> Result<(), F
         .fetch_one(&mut connection)
         .await
         .map_err(|error| explain(&place, error))?;
-    if work.own_server {
+    for account in &work.accounts {
+        check(&mut connection, &place, &work.server, account, mark).await?;
+    }
+    if work.server.own {
         close_maintenance_databases(&mut connection).await.map_err(|error| explain(&place, error))?;
     }
     for account in &work.accounts {
         let password = read_secret(&account.password_file)?;
-        let made = role(&mut connection, account, &password, superuser).await;
+        let made = role(&mut connection, account, &password, mark, superuser).await;
         made.map_err(|error| explain(&place, error))?;
-        let owner = database(&mut connection, account, superuser).await;
+        let owner = database(&mut connection, account, mark, superuser).await;
         if let Some(other) = owner.map_err(|error| explain(&place, error))? {
             let PostgresAccount { database, role, .. } = account;
             return Err(place.refused(format!(
-                "database {database} belongs to {other}: give it to {role} (ALTER DATABASE {database} OWNER TO \
-                 {role}) or remove it"
+                "database {database} belongs to {other}: give it to {role} (ALTER DATABASE \"{database}\" OWNER TO \
+                 \"{role}\") or remove it"
             )));
         }
         if account.vector {
@@ -91,11 +96,46 @@ async fn close_maintenance_databases(connection: &mut PgConnection) -> sqlx::Res
     Ok(())
 }
 
-/// Makes the role or takes back what it has too much, and sets its password.
+/// Nothing is made or changed for an account that is somebody else's. A database without a mark belongs to its owner:
+/// it can't be made and marked in one step.
+async fn check(
+    connection: &mut PgConnection,
+    place: &Place,
+    server: &Server,
+    account: &PostgresAccount,
+    mark: &Mark,
+) -> Result<(), Failure> {
+    let PostgresAccount { role, database, .. } = account;
+    let of_role = "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = $1";
+    if let Some(comment) = comment(connection, of_role, role).await.map_err(|e| explain(place, e))? {
+        let what = format_args!("role {role}");
+        let hand_over = format_args!("COMMENT ON ROLE \"{role}\" IS '{mark}'");
+        mark.check(place, server, what, once(comment.as_str()), hand_over)?;
+    }
+    let of_database = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1 \
+         AND shobj_description(oid, 'pg_database') <> ''";
+    if let Some(comment) = comment(connection, of_database, database).await.map_err(|e| explain(place, e))? {
+        let what = format_args!("database {database}");
+        let hand_over = format_args!("COMMENT ON DATABASE \"{database}\" IS '{mark}'");
+        mark.check(place, server, what, once(comment.as_str()), hand_over)?;
+    }
+    Ok(())
+}
+
+async fn comment(
+    connection: &mut PgConnection,
+    query: &'static str,
+    name: &str,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(query).bind(name).fetch_optional(connection).await
+}
+
+/// Makes the role or takes back what it has too much, marks it, and sets its password.
 async fn role(
     connection: &mut PgConnection,
     account: &PostgresAccount,
     password: &str,
+    mark: &Mark,
     superuser: bool,
 ) -> sqlx::Result<()> {
     let powers: Option<bool> = sqlx::query_scalar(
@@ -106,11 +146,17 @@ async fn role(
     .fetch_optional(&mut *connection)
     .await?;
     const LEAST: &str = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS";
+    // Made and marked at once: without its mark it would be taken for somebody else's from then on.
+    let mut transaction = connection.begin().await?;
     match powers {
-        None => run(connection, &format!("CREATE ROLE %I LOGIN {LEAST}"), &[&account.role]).await?,
-        Some(true) => run(connection, &format!("ALTER ROLE %I LOGIN {LEAST}"), &[&account.role]).await?,
+        None => run(&mut transaction, &format!("CREATE ROLE %I LOGIN {LEAST}"), &[&account.role]).await?,
+        Some(true) => {
+            run(&mut transaction, &format!("ALTER ROLE %I LOGIN {LEAST}"), &[&account.role]).await?
+        }
         Some(false) => {}
     }
+    run(&mut transaction, "COMMENT ON ROLE %I IS %L", &[&account.role, mark.as_str()]).await?;
+    transaction.commit().await?;
     run(connection, "ALTER ROLE %I LOGIN PASSWORD %L", &[&account.role, password]).await?;
     if !superuser {
         // Who isn't a superuser may give a database only to a role that it is a member of.
@@ -119,10 +165,11 @@ async fn role(
     Ok(())
 }
 
-/// Makes the database and closes it to everybody else. Some(owner) if it is there and somebody else's.
+/// Makes the database, marks it and closes it to everybody else. Some(owner) if it is there and somebody else's.
 async fn database(
     connection: &mut PgConnection,
     account: &PostgresAccount,
+    mark: &Mark,
     superuser: bool,
 ) -> sqlx::Result<Option<String>> {
     let owner: Option<String> =
@@ -137,6 +184,7 @@ async fn database(
         Some(other) if other != account.role => return Ok(Some(other)),
         Some(_) => {}
     }
+    run(connection, "COMMENT ON DATABASE %I IS %L", &[&account.database, mark.as_str()]).await?;
     run(connection, "REVOKE ALL ON DATABASE %I FROM PUBLIC", &[&account.database]).await?;
     if !superuser {
         // Membership was for handing the database over; the admin account needs no way into the data.

@@ -4,16 +4,20 @@
 use serde_json::{Value, json};
 
 use super::Say;
-use super::config::{ExchangeKeys, Queue, RabbitmqAccount, RabbitmqWork};
+use super::config::{ExchangeKeys, Queue, RabbitmqAccount, RabbitmqWork, Server};
 use super::failure::{Failure, read_secret};
+use super::mark::Mark;
 use super::rabbitmq_api::Api;
 
 /// A pattern that matches no name.
 const NOTHING: &str = "^$";
 
-pub(super) async fn provision(work: &RabbitmqWork, say: Say<'_>) -> Result<(), Failure> {
+pub(super) async fn provision(work: &RabbitmqWork, mark: &Mark, say: Say<'_>) -> Result<(), Failure> {
     let api = Api::of(work)?;
     api.place.apart(&api.username, work.accounts.iter().map(|account| account.user.as_str()))?;
+    for account in &work.accounts {
+        check(&api, &work.server, account, mark).await?;
+    }
     let vhost = work.virtual_host.as_str();
     let vhosts = api.list(&["vhosts"]).await?;
     if !vhosts.iter().any(|known| known["name"] == vhost) {
@@ -28,7 +32,7 @@ pub(super) async fn provision(work: &RabbitmqWork, say: Say<'_>) -> Result<(), F
     }
     say(format!("rabbitmq: {} exchanges, {} queues in {vhost}", work.exchanges.len(), work.queues.len()));
     for account in &work.accounts {
-        user(&api, vhost, account).await?;
+        user(&api, vhost, account, mark).await?;
         say(format!("rabbitmq: user {} has its exchanges", account.user));
     }
     Ok(())
@@ -56,10 +60,19 @@ async fn declare(api: &Api, vhost: &str, queue: &Queue) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn user(api: &Api, vhost: &str, account: &RabbitmqAccount) -> Result<(), Failure> {
+/// Nothing is made or changed for a user that is somebody else's.
+async fn check(api: &Api, server: &Server, account: &RabbitmqAccount, mark: &Mark) -> Result<(), Failure> {
+    let user = &account.user;
+    let Some(known) = api.find(&["users", user]).await? else { return Ok(()) };
+    let tags = known["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let hand_over = format_args!("rabbitmqctl set_user_tags {user} {mark}");
+    mark.check(&api.place, server, format_args!("user {user}"), tags, hand_over)
+}
+
+async fn user(api: &Api, vhost: &str, account: &RabbitmqAccount, mark: &Mark) -> Result<(), Failure> {
     let password = read_secret(&account.password_file)?;
-    // No tag: such a user can't use the management API.
-    api.put(&["users", &account.user], &json!({"password": password, "tags": ""})).await?;
+    // None of the tags that let a user use the management API.
+    api.put(&["users", &account.user], &json!({"password": password, "tags": mark.as_str()})).await?;
     let exchanges = account.publishes.iter().map(|granted| granted.exchange.as_str());
     let permissions = json!({
         "configure": NOTHING,

@@ -46,6 +46,14 @@ impl Api {
         self.call(Method::DELETE, path, None).await.map(drop)
     }
 
+    /// None where there is no such thing.
+    pub(super) async fn find(&self, path: &[&str]) -> Result<Option<Value>, Failure> {
+        match self.send(Method::GET, path, None).await? {
+            (StatusCode::NOT_FOUND, _) => Ok(None),
+            (status, text) => self.read(status, &text, path).map(Some),
+        }
+    }
+
     pub(super) async fn list(&self, path: &[&str]) -> Result<Vec<Value>, Failure> {
         match self.call(Method::GET, path, None).await? {
             Value::Array(items) => Ok(items),
@@ -54,6 +62,16 @@ impl Api {
     }
 
     async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value, Failure> {
+        let (status, text) = self.send(method, path, body).await?;
+        self.read(status, &text, path)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, String), Failure> {
         let mut url = self.base.clone();
         for segment in path {
             url.push('/');
@@ -66,10 +84,14 @@ impl Api {
         let response = request.send().await.map_err(|error| self.place.passing(chain(&error)))?;
         let status = response.status();
         let text = response.text().await.map_err(|error| self.place.passing(chain(&error)))?;
+        Ok((status, text))
+    }
+
+    fn read(&self, status: StatusCode, text: &str, path: &[&str]) -> Result<Value, Failure> {
         if status.is_success() {
-            return Ok(serde_json::from_str(&text).unwrap_or(Value::Null));
+            return Ok(serde_json::from_str(text).unwrap_or(Value::Null));
         }
-        Err(self.explain(status, &text, path))
+        Err(self.explain(status, text, path))
     }
 
     fn explain(&self, status: StatusCode, text: &str, path: &[&str]) -> Failure {

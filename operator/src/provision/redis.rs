@@ -1,5 +1,6 @@
 //! Redis: an ACL user for each service, with its own keys and channels, kept in the server's ACL file.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use fred::prelude::*;
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Say;
 use super::config::{RedisAccount, RedisWork, Server};
 use super::failure::{Failure, Place, read_secret};
+use super::mark::Mark;
 
 /// What every service may do, on its own keys. What lists or empties the key space of everybody is left out
 /// (KEYS and FLUSHDB are among the dangerous), and so is what changes the server or scripts that others share.
@@ -33,15 +35,24 @@ const COMMANDS: &[&str] = &[
     "-script|kill",
 ];
 
-pub(super) async fn provision(work: &RedisWork, say: Say<'_>) -> Result<(), Failure> {
+pub(super) async fn provision(work: &RedisWork, mark: &Mark, say: Say<'_>) -> Result<(), Failure> {
     let place = Place::of("redis", &work.server, work.server.port);
     let username = read_secret(&work.server.admin_username_file)?;
     place.apart(&username, work.accounts.iter().map(|account| account.user.as_str()))?;
     let password = read_secret(&work.server.admin_password_file)?;
     let admin = connect(&place, &work.server, &username, &password).await?;
     for account in &work.accounts {
+        let user = &account.user;
+        let known: Result<Value, Error> = acl(&admin, vec!["GETUSER".to_owned(), user.clone()]).await;
+        if let Some(marks) = marks(&known.map_err(|error| explain(&place, &username, error))?) {
+            let marks = marks.iter().map(String::as_str);
+            let hand_over = format_args!("ACL SETUSER {user} resetkeys %R~{mark}");
+            mark.check(&place, &work.server, format_args!("user {user}"), marks, hand_over)?;
+        }
+    }
+    for account in &work.accounts {
         let password = read_secret(&account.password_file)?;
-        let set: Result<Value, Error> = acl(&admin, rules(account, &password)).await;
+        let set: Result<Value, Error> = acl(&admin, rules(account, mark, &password)).await;
         set.map_err(|error| explain(&place, &username, error))?;
         verify(&place, &work.server, account, &password).await?;
         say(format!("redis: user {} has its keys", account.user));
@@ -58,12 +69,24 @@ pub(super) async fn provision(work: &RedisWork, say: Say<'_>) -> Result<(), Fail
     Ok(())
 }
 
+/// The keys that a user may only read, its mark among them, from the answer to ACL GETUSER; None where it is nobody.
+fn marks(user: &Value) -> Option<Vec<String>> {
+    if user.is_null() {
+        return None;
+    }
+    // Who is there in a form that isn't known counts as somebody without a mark.
+    let fields: HashMap<String, Value> = user.clone().convert().unwrap_or_default();
+    let keys = fields.get("keys").and_then(Value::as_string).unwrap_or_default();
+    Some(keys.split_whitespace().filter_map(|key| key.strip_prefix("%R~")).map(str::to_owned).collect())
+}
+
 /// The whole user in one command, which Redis applies at once or not at all.
-fn rules(account: &RedisAccount, password: &str) -> Vec<String> {
+fn rules(account: &RedisAccount, mark: &Mark, password: &str) -> Vec<String> {
     let hash: String = Sha256::digest(password).iter().map(|byte| format!("{byte:02x}")).collect();
     // The hash, so that the password shows up in no log of commands.
     let mut rules: Vec<String> =
         ["SETUSER", &account.user, "reset", "on", &format!("#{hash}")].map(str::to_owned).to_vec();
+    rules.push(format!("%R~{mark}"));
     rules.extend(account.read.iter().map(|pattern| format!("%R~{pattern}")));
     rules.extend(account.write.iter().map(|pattern| format!("~{pattern}")));
     rules.extend(account.channels.iter().map(|pattern| format!("&{pattern}")));

@@ -1,6 +1,7 @@
 //! Provisioning against real stores: each service can do its own, and nothing else.
 
 mod failures;
+mod marks;
 mod postgres;
 mod rabbitmq;
 mod redis;

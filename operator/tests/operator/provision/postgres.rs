@@ -96,7 +96,7 @@ async fn an_administrator_who_is_no_superuser_is_enough() {
     );
     master.execute(AssertSqlSafe(make)).await.unwrap();
     let mut work = place.postgres();
-    work.own_server = false;
+    work.server.own = false;
     work.server.admin_username_file = place.file("steward-username", &steward);
     work.server.admin_password_file = place.file("steward-password", "steward");
     work.accounts = vec![account(&place, "auth", "secret")];

@@ -46,6 +46,7 @@ impl Place {
         Server {
             host: address.host.to_owned(),
             port: address.port,
+            own: true,
             tls: false,
             ca_file: None,
             admin_username_file: self.file(&format!("{}-username", store.name()), address.username),
@@ -55,7 +56,7 @@ impl Place {
 
     pub(super) fn postgres(&self) -> PostgresWork {
         let server = self.server(Store::Postgres, &self.postgres);
-        PostgresWork { server, own_server: true, accounts: Vec::new() }
+        PostgresWork { server, accounts: Vec::new() }
     }
 
     pub(super) fn redis(&self) -> RedisWork {
@@ -72,6 +73,13 @@ impl Place {
             accounts: Vec::new(),
         }
     }
+}
+
+/// A document that belongs to this platform, with what `fill` puts in.
+pub(super) fn document_of(platform: &str, fill: impl FnOnce(&mut Document)) -> Document {
+    let mut document = Document { platform: platform.to_owned(), ..Document::default() };
+    fill(&mut document);
+    document
 }
 
 pub(super) async fn run(document: &Document) -> Result<(), Failure> {
