@@ -71,8 +71,8 @@ pub struct OrionPlatformSpec {
     /// platform works. Default: false.
     pub paused: bool,
     /// What becomes of the managed stores' volumes and passwords when the platform is deleted. RetainData keeps
-    /// them, and a platform of the same name takes them up again. Delete removes them for good.
-    /// Default: RetainData.
+    /// them, and a platform of the same name takes them up again. Delete removes them for good. What is in external
+    /// stores stays under either, with the Secrets it can't be read without. Default: RetainData.
     pub deletion_policy: DeletionPolicy,
 }
 

@@ -10,7 +10,7 @@ use super::prune::tier;
 use super::watch::SELECTOR;
 use super::writer::Writer;
 use crate::api::{DeletionPolicy, OrionPlatform};
-use crate::plan::DATA_LABEL;
+use crate::plan::{DATA_EXTERNAL, DATA_LABEL, DATA_OWN};
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -63,9 +63,20 @@ fn runs(object: &Value) -> bool {
     matches!(role(object), Some(Role::Workload | Role::Observed)) && label(object, TIER).is_some()
 }
 
-/// Volumes, and the Secrets without which they are of no use.
+/// Volumes, and the Secrets without which they are of no use. Nothing is removed from an external store, so neither is
+/// what its data can't be read without.
 fn kept(object: &Value, policy: DeletionPolicy) -> bool {
-    policy == DeletionPolicy::RetainData && label(object, DATA_LABEL) == Some("true")
+    match label(object, DATA_LABEL) {
+        Some(DATA_OWN) => policy == DeletionPolicy::RetainData,
+        other => other == Some(DATA_EXTERNAL),
+    }
+}
+
+/// The names of the Secrets that are kept under either policy, for the status.
+pub fn always_kept(children: &Children) -> Vec<&str> {
+    let secrets = children.iter().filter(|((kind, _), _)| *kind == "Secret");
+    let kept = secrets.filter(|(_, secret)| label(secret, DATA_LABEL) == Some(DATA_EXTERNAL));
+    kept.map(|((_, name), _)| name.as_str()).collect()
 }
 
 pub async fn delete_all(writer: &Writer, objects: &[&Value]) -> Result<(), Error> {

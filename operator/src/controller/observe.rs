@@ -90,7 +90,8 @@ fn compare(
     if unit.kind == UnitKind::Service && runs.is_some_and(|runs| runs != version) {
         return Live::OldVersion;
     }
-    let complete = unit.secrets.iter().all(|spec| secrets::complete(spec, data));
+    let complete =
+        unit.secrets.iter().all(|spec| secrets::complete(spec, data) && secrets::labelled(spec, children));
     if complete && objects.iter().all(|object| difference(object, children).is_none()) {
         Live::Current
     } else {

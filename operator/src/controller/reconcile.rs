@@ -159,7 +159,8 @@ impl Reconcile<'_> {
         }
         let (writer, policy) = (&self.context.writer, self.platform.spec.deletion_policy);
         let left = delete::left(children);
-        self.report(status::deleting(&self.before, self.generation(), self.now, &left)).await?;
+        let kept = delete::always_kept(children);
+        self.report(status::deleting(&self.before, self.generation(), self.now, &left, &kept)).await?;
         match delete::next(children, policy) {
             Step::Tier(objects) | Step::Rest(objects) => {
                 delete::delete_all(writer, &objects).await?;

@@ -2,7 +2,7 @@
 //! values (a database's URL) follows them.
 
 use super::bind::{SecretData, data_of};
-use super::cache::{Children, Key};
+use super::cache::{Children, Key, label};
 use super::error::Error;
 use super::kinds::Kind;
 use super::writer::Writer;
@@ -16,6 +16,12 @@ use std::collections::BTreeMap;
 /// Whether nothing is missing from a Secret and nothing in it is out of date.
 pub fn complete(spec: &SecretSpec, data: &SecretData) -> bool {
     data.contains_key(&spec.name) && changes(spec, data, &mut no_random).is_ok_and(|keys| keys.is_empty())
+}
+
+/// Whether a Secret that is there is labelled as planned: by its labels it is found, and kept or removed.
+pub fn labelled(spec: &SecretSpec, children: &Children) -> bool {
+    let live = children.get(&("Secret", spec.name.clone()));
+    live.is_none_or(|live| spec.labels.iter().all(|(key, value)| label(live, key) == Some(value)))
 }
 
 fn no_random(_: &SecretKey) -> String {
@@ -114,7 +120,7 @@ pub async fn ensure(
     for spec in &unit.secrets {
         let changed = changes(spec, data, &mut random)?;
         let known = children.get(&("Secret", spec.name.clone())).map(AsRef::as_ref);
-        if changed.is_empty() && data.contains_key(&spec.name) {
+        if changed.is_empty() && data.contains_key(&spec.name) && labelled(spec, children) {
             continue;
         }
         let written = match known {

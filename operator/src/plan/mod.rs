@@ -23,8 +23,8 @@ use serde_json::Value;
 pub use env::{is_reserved, reserved_env_rule};
 pub use hash::hash8;
 pub use scope::{
-    CONFIG_HASH, DATA_LABEL, EXPOSURE_LABEL, INSTANCE_LABEL, MANAGED_BY_LABEL, MANAGER, NAME_LABEL,
-    SECRET_HASH, TIER_LABEL,
+    CONFIG_HASH, DATA_EXTERNAL, DATA_LABEL, DATA_OWN, EXPOSURE_LABEL, INSTANCE_LABEL, MANAGED_BY_LABEL,
+    MANAGER, NAME_LABEL, SECRET_HASH, TIER_LABEL,
 };
 pub use secrets::{SecretKey, SecretSpec};
 

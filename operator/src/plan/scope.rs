@@ -2,7 +2,7 @@
 
 use super::Inputs;
 use crate::api::{OrionPlatformSpec, PullPolicy};
-use catalog::{Tier, object_name};
+use catalog::{Store, Tier, object_name};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -14,8 +14,12 @@ pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// The field manager too.
 pub const MANAGER: &str = "orion-operator";
 pub const TIER_LABEL: &str = "orion.dev/tier";
-/// Marks what deletionPolicy RetainData keeps: volumes, and the Secrets without which they are of no use.
+/// Marks volumes, and the Secrets without which what is in a store is of no use. Its value says where the data is.
 pub const DATA_LABEL: &str = "orion.dev/data";
+/// On a volume of the platform's own: deletionPolicy says whether it is kept.
+pub const DATA_OWN: &str = "true";
+/// In a store that runs elsewhere, in which nothing is ever removed: kept whatever deletionPolicy says.
+pub const DATA_EXTERNAL: &str = "external";
 /// Marks the Service through which clients outside the cluster come in; its port is named `http`.
 pub const EXPOSURE_LABEL: &str = "orion.dev/exposure";
 /// On pod templates: hash of the unit's own configuration, so that a change of it rolls the pods.
@@ -71,10 +75,12 @@ impl<'a> Scope<'a> {
         .collect()
     }
 
-    /// The unit's labels on something that belongs to the data and outlives the platform if so wanted.
-    pub(super) fn data_labels(&self) -> BTreeMap<String, String> {
+    /// The unit's labels on something that belongs to the data in a store, and may outlive the platform.
+    pub(super) fn data_labels(&self, store: Store) -> BTreeMap<String, String> {
+        let external = self.spec().store(store).is_some_and(|s| s.is_external());
         let mut labels = self.labels();
-        labels.insert(DATA_LABEL.to_owned(), "true".to_owned());
+        let place = if external { DATA_EXTERNAL } else { DATA_OWN };
+        labels.insert(DATA_LABEL.to_owned(), place.to_owned());
         labels
     }
 

@@ -61,7 +61,7 @@ pub(super) fn of_store(scope: &Scope, store: Store) -> SecretSpec {
     SecretSpec {
         name: scope.name_of("admin"),
         unit: scope.unit.to_owned(),
-        labels: scope.data_labels(),
+        labels: scope.data_labels(store),
         keys,
     }
 }
@@ -72,7 +72,8 @@ pub(super) fn of_service(inputs: &Inputs, service: &Service) -> Vec<SecretSpec> 
     let generated = service.secrets.iter().map(|secret| SecretSpec {
         name: object_name(scope.platform(), secret.suffix),
         unit: service.name.to_owned(),
-        labels: scope.data_labels(),
+        // Keys to, and the first account in, what the service keeps in its database.
+        labels: scope.data_labels(Store::Postgres),
         keys: secret.keys.iter().map(|(key, value)| ((*key).to_owned(), value.into())).collect(),
     });
     credentials(inputs, service).into_iter().chain(generated).collect()

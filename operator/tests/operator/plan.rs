@@ -67,6 +67,10 @@ fn external_stores_have_no_objects_and_are_provisioned_with_their_admin_secret()
         assert!(unit.enabled && unit.objects.is_empty() && unit.secrets.is_empty(), "{store}: {unit:?}");
     }
     insta::assert_yaml_snapshot!(plan.unit("provision"));
+    // What opens the data there outlives the platform, as the data does.
+    let secrets: Vec<_> =
+        plan.unit("auth").iter().flat_map(|u| &u.secrets).map(|s| (&s.name, &s.labels)).collect();
+    insta::assert_yaml_snapshot!(secrets);
 }
 
 #[test]

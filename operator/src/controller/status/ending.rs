@@ -22,17 +22,25 @@ pub fn invalid(
     }
 }
 
-/// `left`: the tiers that still have something running, each with the units in it that do.
+/// `left`: the tiers that still have something running, each with the units in it that do. `kept`: Secrets that stay
+/// whatever the deletionPolicy says.
 pub fn deleting(
     before: &OrionPlatformStatus,
     generation: i64,
     now: Timestamp,
     left: &[(i32, Vec<String>)],
+    kept: &[&str],
 ) -> OrionPlatformStatus {
-    let message = match left.last() {
+    let mut message = match left.last() {
         Some((_, units)) => format!("being taken down: waits for the pods of {} to end", units.join(", ")),
         None => "being taken down: what is left of its objects is removed".to_owned(),
     };
+    if !kept.is_empty() {
+        let names = kept.join(", ");
+        message = format!(
+            "{message}; what the data in external stores can't be read without stays: Secret {names}"
+        );
+    }
     let verdict = Verdict { phase: Phase::Deleting, ready: false, degraded: None, message: &message };
     let running = |tier: i32| left.iter().find(|(t, _)| *t == tier);
     let mut tiers = before.tiers.clone();

@@ -93,7 +93,7 @@ fn objects(scope: &Scope, entry: &StoreEntry, managed: &Managed) -> Vec<Value> {
 /// The volume is an object of its own, not a template of the StatefulSet: those can't be resized.
 fn volume(scope: &Scope, entry: &StoreEntry, managed: &Managed) -> Value {
     let mut metadata = scope.metadata(&scope.name_of("data"));
-    metadata["labels"] = json!(scope.data_labels());
+    metadata["labels"] = json!(scope.data_labels(entry.store));
     let storage = managed.storage.as_deref().unwrap_or(default_storage(entry.store));
     let mut spec = json!({
         "accessModes": ["ReadWriteOnce"],

@@ -3,9 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use operator::controller::bind::SecretData;
-use operator::controller::secrets::{changes, complete, foreign, random};
+use operator::controller::cache::Children;
+use operator::controller::secrets::{changes, complete, foreign, labelled, random};
 use operator::plan::{SecretKey, SecretSpec, Unit, UnitKind};
+use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn spec(keys: &[(&str, SecretKey)]) -> SecretSpec {
     SecretSpec {
@@ -79,6 +82,20 @@ fn a_secret_of_somebody_else_is_read_and_named_when_it_lacks_a_key() {
         secrets: vec![spec],
     };
     assert_eq!(foreign(&[unit]), ["shop-postgres"]);
+}
+
+/// A Secret that a former platform, with stores of its own, has left.
+#[test]
+fn a_secret_with_other_labels_than_planned_is_told_apart() {
+    let mut spec = spec(&[]);
+    spec.labels = BTreeMap::from([("orion.dev/data".to_owned(), "external".to_owned())]);
+    let live = |value: &str| {
+        let secret =
+            json!({"metadata": {"name": spec.name, "labels": {"orion.dev/data": value, "more": "x"}}});
+        Children::from([(("Secret", spec.name.clone()), Arc::new(secret))])
+    };
+    assert!(labelled(&spec, &live("external")) && labelled(&spec, &Children::new()));
+    assert!(!labelled(&spec, &live("true")));
 }
 
 #[test]

@@ -217,11 +217,19 @@ fn teardown_names_what_it_waits_for() {
     let story = Story::installed();
     let left = [(0, vec!["postgres".to_owned()]), (2, vec!["auth".to_owned()])];
     let now = Timestamp::UNIX_EPOCH;
-    let status = deleting(&story.status, 2, now, &left);
+    let status = deleting(&story.status, 2, now, &left, &[]);
     assert_eq!(status.phase, Some(Phase::Deleting));
     assert_eq!(status.message.as_deref(), Some("being taken down: waits for the pods of auth to end"));
     assert_eq!(status.services.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["postgres", "auth"]);
-    assert_eq!(status, deleting(&status, 2, Timestamp::MAX, &left));
+    assert_eq!(status, deleting(&status, 2, Timestamp::MAX, &left, &[]));
+}
+
+#[test]
+fn teardown_names_the_secrets_that_stay_whatever_the_policy() {
+    let kept = ["orion-admin", "orion-auth-keys"];
+    let status = deleting(&Story::installed().status, 2, Timestamp::UNIX_EPOCH, &[], &kept);
+    let message = status.message.unwrap_or_default();
+    assert!(message.ends_with("stays: Secret orion-admin, orion-auth-keys"), "{message}");
 }
 
 #[test]

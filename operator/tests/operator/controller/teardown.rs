@@ -3,7 +3,7 @@
 use catalog::Tier;
 use operator::api::{DeletionPolicy, Health};
 use operator::controller::cache::Children;
-use operator::controller::delete::{Step, left, next};
+use operator::controller::delete::{Step, always_kept, left, next};
 use operator::controller::observe::Observed;
 use operator::controller::prune::superfluous;
 use operator::controller::readiness::Readiness;
@@ -95,6 +95,19 @@ fn the_data_and_its_keys_are_kept_if_so_wanted() {
     assert_eq!(names(&objects), ["Secret orion-auth-credentials", "Service orion-auth"]);
     let Step::Rest(objects) = next(&all, DeletionPolicy::Delete) else { panic!("there is a rest") };
     assert_eq!(objects.len(), 4);
+}
+
+#[test]
+fn the_keys_to_data_in_an_external_store_stay_under_either_policy() {
+    let mut keys = object("Secret", "orion-auth-keys", "auth", 2);
+    keys["metadata"]["labels"]["orion.dev/data"] = "external".into();
+    let all = children(vec![keys.clone(), object("Secret", "orion-auth-credentials", "auth", 2)]);
+    assert_eq!(always_kept(&all), ["orion-auth-keys"]);
+    for policy in [DeletionPolicy::Delete, DeletionPolicy::RetainData] {
+        let Step::Rest(objects) = next(&all, policy) else { panic!("there is a rest") };
+        assert_eq!(names(&objects), ["Secret orion-auth-credentials"]);
+        assert_eq!(next(&children(vec![keys.clone()]), policy), Step::Done);
+    }
 }
 
 #[test]
