@@ -45,8 +45,8 @@ pub struct Options {
         global = true
     )]
     pub listen: SocketAddr,
-    /// Work only while holding the Lease orion-operator in the operator's own namespace. Switch it off only where
-    /// there can be no second operator.
+    /// Work only while holding a Lease in the operator's own namespace. Switch it off only where there can be no
+    /// second operator.
     #[arg(
         long,
         env = "ORION_LEADER_ELECT",
@@ -54,6 +54,9 @@ pub struct Options {
         value_name = "BOOL", global = true
     )]
     pub leader_elect: bool,
+    /// Name of that Lease. Two operators that look after different namespaces need two.
+    #[arg(long, env = "ORION_LEASE", value_name = "NAME", default_value = "orion-operator", global = true)]
+    pub lease: String,
     /// How many platforms are worked on at the same time.
     #[arg(long, env = "ORION_CONCURRENCY", value_name = "COUNT", default_value_t = 4, global = true)]
     pub concurrency: u16,

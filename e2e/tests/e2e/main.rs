@@ -8,4 +8,5 @@ mod operator_drift;
 mod operator_install;
 mod operator_restart;
 mod operator_steady;
+mod operator_two;
 mod order;

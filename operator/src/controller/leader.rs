@@ -68,9 +68,15 @@ pub struct Election {
 }
 
 impl Election {
-    pub fn new(client: Client, namespace: &str, identity: String, leadership: Leadership) -> Self {
-        let api = Api::namespaced(client, namespace);
-        Self { api, name: "orion-operator".to_owned(), identity, leadership, lease: None }
+    /// `name` is the Lease's: operators with the same one take turns.
+    pub fn new(
+        client: Client,
+        namespace: &str,
+        name: String,
+        identity: String,
+        leadership: Leadership,
+    ) -> Self {
+        Self { api: Api::namespaced(client, namespace), name, identity, leadership, lease: None }
     }
 
     /// Returns once this operator leads.

@@ -54,7 +54,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let scope = options.scope(&own);
     tracing::info!(version = reconcile::VERSION, namespace = scope.as_deref().unwrap_or("(all)"), "starts");
     let leadership = if options.leader_elect { Leadership::none() } else { Leadership::always() };
-    let election = Election::new(client.clone(), &own, identity(), leadership.clone());
+    let election = Election::new(client.clone(), &own, options.lease.clone(), identity(), leadership.clone());
     let context = Arc::new(Context {
         writer: writer::Writer::new(client.clone(), leadership),
         recorder: Recorder::new(client.clone(), plan::MANAGER.into()),
