@@ -100,6 +100,8 @@ pub struct Remembered {
     /// What the last look at the events said, by unit.
     pub events: HashMap<String, String>,
     pub looked_at_events: Option<Instant>,
+    /// When the namespace was looked at last, and whether it was on its way out.
+    pub namespace: Option<(Instant, bool)>,
     /// Secrets that aren't the platform's own, and when they were read.
     pub foreign: Option<(Instant, SecretData)>,
 }

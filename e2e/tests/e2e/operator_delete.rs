@@ -5,7 +5,7 @@ use anyhow::Result;
 use e2e::client::Gateway;
 use e2e::record::{Change, Recorder, Seen};
 use e2e::{Arena, eventually, scene};
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams};
 use serde_json::json;
@@ -53,6 +53,23 @@ async fn foreground_deletion_goes_in_reverse_and_removes_the_data_that_it_is_tol
         assert_left(&recorder.seen(), &[]);
         eventually("the volumes are gone", async || Ok(self::volumes(arena).await?.is_empty().then_some(())))
             .await
+    })
+    .await
+}
+
+/// The operator is one of the first to go, its rights soon after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_with_an_operator_and_its_platform_in_it_can_be_deleted() -> Result<()> {
+    scene("delete-namespace", async |arena| {
+        arena.apply(json!({})).await?;
+        arena.until_ready().await?;
+        let namespaces: Api<Namespace> = Api::all(arena.client.clone());
+        namespaces.delete(&arena.namespace, &DeleteParams::default()).await?;
+        eventually("the namespace is gone", async || {
+            Ok(namespaces.get_opt(&arena.namespace).await?.is_none().then_some(()))
+        })
+        .await?;
+        eventually("the volumes are gone", async || Ok(volumes(arena).await?.is_empty().then_some(()))).await
     })
     .await
 }

@@ -15,6 +15,7 @@ pub mod foreign;
 pub mod keys;
 pub mod kinds;
 pub mod leader;
+pub mod namespace;
 pub mod observe;
 pub mod probe;
 pub mod prune;
@@ -70,7 +71,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let election = options.leader_elect.then_some(election);
     tokio::select! {
         served = serving => served,
-        worked = work(context, queue, election, options.concurrency, ending()?) => worked,
+        worked = work(context, queue, election, options.concurrency, &own, ending()?) => worked,
     }
 }
 
@@ -93,10 +94,13 @@ async fn work(
     mut queue: Queue,
     election: Option<Election>,
     concurrency: u16,
+    own: &str,
     ending: CancellationToken,
 ) -> anyhow::Result<()> {
+    let platforms = queue.platforms.clone();
     let Some(mut election) = election else {
-        queue.run(context, concurrency, ending).await;
+        queue.run(context.clone(), concurrency, ending).await;
+        namespace::last_look(&context, &platforms, own).await;
         return Ok(());
     };
     tokio::select! {
@@ -105,10 +109,11 @@ async fn work(
         () = ending.cancelled() => return Ok(()),
     }
     tokio::select! {
-        () = queue.run(context, concurrency, ending) => {}
+        () = queue.run(context.clone(), concurrency, ending) => {}
         // What is under way is dropped where it stands; it could not write any more anyway.
         () = election.hold() => anyhow::bail!("lost the lead: ends, to start anew with fresh caches"),
     }
+    namespace::last_look(&context, &platforms, own).await;
     election.release().await;
     Ok(())
 }

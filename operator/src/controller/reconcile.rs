@@ -1,20 +1,21 @@
 //! One look at one platform: observe, validate, plan, decide, apply, prune, report.
 
+mod ending;
+
 use super::apply::{Applying, Failures};
 use super::bind::{self, SecretData};
 use super::cache::{Children, Key};
-use super::delete::{self, FINALIZER, Step};
+use super::delete;
 use super::error::Error;
 use super::observe::{self, Observed};
 use super::queue::key_of;
-use super::{events, explain, foreign, keys, prune, status};
+use super::{events, explain, foreign, keys, namespace, prune, status};
 use crate::api::{OrionPlatform, OrionPlatformStatus};
 use crate::context::Context;
 use crate::plan::{Inputs, Plan, hash8, plan};
 use crate::rollout::{self, Decision, Subject};
 use crate::validate::validate;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use serde_json::Value;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use std::time::Duration;
 /// The operator's version: what platforms run that say nothing.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// What was just learnt or written decides what is next.
+const SOON: Duration = Duration::from_millis(100);
 /// While something is under way: timeouts pass and causes come to light without any watch saying so.
 const BUSY: Duration = Duration::from_secs(5);
 /// Caller keys and the Secrets of external stores are asked for, not watched.
@@ -45,7 +48,10 @@ pub async fn reconcile(platform: Arc<OrionPlatform>, context: Arc<Context>) -> R
         }
         // The watch is about to bring what this conflicted with.
         Err(e) if e.is_conflict() => Ok(Action::requeue(Duration::from_secs(1))),
-        Err(e) if e.namespace_ends() => Ok(Action::requeue(BUSY)),
+        Err(e) if e.namespace_ends() => {
+            namespace::was_told(&context, &key);
+            Ok(Action::requeue(SOON))
+        }
         Err(e) => Err(e),
     }
 }
@@ -65,6 +71,12 @@ impl Reconcile<'_> {
 
     async fn run(&self) -> Result<Action, Error> {
         let children = self.context.cache.children(self.key);
+        let in_doubt = namespace::in_doubt(self.platform, &children);
+        if namespace::known_to_end(self.context, self.key)
+            || in_doubt && namespace::ends(self.context, self.key).await
+        {
+            return self.abandon().await;
+        }
         if self.platform.metadata.deletion_timestamp.is_some() {
             return self.take_down(&children).await;
         }
@@ -92,14 +104,18 @@ impl Reconcile<'_> {
         let decisions = rollout::decide(&subjects, self.before.last_good_revision.is_some());
         let mut failures = Failures::new();
         if !self.platform.spec.paused {
-            if !self.platform.finalizers().iter().any(|f| f == FINALIZER) {
+            if !namespace::is_held(self.platform) {
+                if namespace::ends(self.context, self.key).await {
+                    return Ok(Action::await_change());
+                }
                 delete::hold(&self.context.writer, self.platform).await?;
-                return Ok(Action::requeue(Duration::from_millis(100)));
+                return Ok(Action::requeue(SOON));
             }
             failures = self.change(&plan, version, &units, &decisions, children, data).await;
         }
         if failures.iter().any(|(_, error)| error.namespace_ends()) {
-            return Ok(Action::requeue(BUSY));
+            namespace::was_told(self.context, self.key);
+            return self.abandon().await;
         }
         explain::failures(&mut units, &failures);
         explain::events(self.context, self.key, &mut units, &decisions).await;
@@ -151,28 +167,6 @@ impl Reconcile<'_> {
             failures.push(("prune".to_owned(), error));
         }
         failures
-    }
-
-    async fn take_down(&self, children: &Children) -> Result<Action, Error> {
-        if !self.platform.finalizers().iter().any(|f| f == FINALIZER) {
-            return Ok(Action::await_change());
-        }
-        let (writer, policy) = (&self.context.writer, self.platform.spec.deletion_policy);
-        let left = delete::left(children);
-        let kept = delete::always_kept(children);
-        self.report(status::deleting(&self.before, self.generation(), self.now, &left, &kept)).await?;
-        match delete::next(children, policy) {
-            Step::Tier(objects) | Step::Rest(objects) => {
-                delete::delete_all(writer, &objects).await?;
-                Ok(Action::requeue(BUSY))
-            }
-            Step::Done if delete::nothing_left(&self.context.client, writer, self.key, policy).await? => {
-                tracing::info!(namespace = self.key.namespace, name = self.key.name, "is taken down");
-                delete::let_go(writer, self.platform).await?;
-                Ok(Action::await_change())
-            }
-            Step::Done => Ok(Action::requeue(Duration::from_secs(1))),
-        }
     }
 
     /// Writes the status if it says anything new, and an event for each turn.

@@ -1,9 +1,12 @@
 //! What is taken away, and when.
 
 use catalog::Tier;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use operator::api::{DeletionPolicy, Health};
 use operator::controller::cache::Children;
 use operator::controller::delete::{Step, always_kept, left, next};
+use operator::controller::namespace::in_doubt;
 use operator::controller::observe::Observed;
 use operator::controller::prune::superfluous;
 use operator::controller::readiness::Readiness;
@@ -115,6 +118,17 @@ fn it_is_done_when_only_what_is_kept_is_left() {
     let kept = children(vec![data(object("PersistentVolumeClaim", "orion-postgres-data", "postgres", 0))]);
     assert_eq!(next(&kept, DeletionPolicy::RetainData), Step::Done);
     assert_ne!(next(&kept, DeletionPolicy::Delete), Step::Done);
+}
+
+#[test]
+fn the_namespace_is_in_doubt_only_while_something_leaves() {
+    let mut platform = operator::api::examples::platform("ns", "orion", "{}");
+    let mut objects = self::platform();
+    assert!(!in_doubt(&platform, &children(objects.clone())), "a steady platform asks for nothing");
+    objects[1]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    assert!(in_doubt(&platform, &children(objects)), "a pod leaves");
+    platform.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+    assert!(in_doubt(&platform, &Children::new()), "the platform itself leaves");
 }
 
 fn observed(name: &str, tier: Tier, objects: Vec<Value>, settled: bool) -> Observed {
