@@ -3,12 +3,13 @@
 use anyhow::{Context, Result};
 use catalog::STORES;
 use e2e::client::Gateway;
-use e2e::{Arena, eventually, scene};
+use e2e::{Arena, eventually, scene, status};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Resource, ResourceExt};
+use operator::api::Phase;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -19,6 +20,7 @@ async fn what_is_deleted_or_edited_comes_back_and_what_others_set_stays() -> Res
         arena.until_ready().await?;
         what_is_deleted_comes_back(arena).await?;
         passwords_that_are_gone_are_made_anew_everywhere(arena).await?;
+        what_runs_keeps_its_callers_keys_under_an_invalid_spec(arena).await?;
         what_is_edited_is_put_back_and_a_foreign_field_stays(arena).await?;
         arena.until_ready().await.map(drop)
     })
@@ -67,6 +69,21 @@ async fn rolls_with_a_new_administrator(arena: &Arena, store: &str) -> Result<()
         Ok((stateful_sets.get(&name).await?.metadata.generation > before).then_some(()))
     })
     .await
+}
+
+async fn what_runs_keeps_its_callers_keys_under_an_invalid_spec(arena: &Arena) -> Result<()> {
+    let before = status::observed(&arena.edit(json!({"version": "999.0.0"})).await?);
+    let platform = arena
+        .until("the spec is found invalid", |platform| {
+            platform.status.as_ref().and_then(|status| status.phase) == Some(Phase::Invalid)
+        })
+        .await?;
+    // What is known of the tiers is about the spec that they run.
+    let tier = status::condition(&platform, "DataReady").context("a condition for the tier")?;
+    assert_eq!((tier.status.as_str(), tier.observed_generation), ("True", before));
+    comes_back::<ConfigMap>(arena, "orion-caller-keys").await?;
+    arena.edit(json!({"version": null})).await?;
+    arena.until_ready().await.map(drop)
 }
 
 async fn comes_back<K>(arena: &Arena, name: &str) -> Result<()>

@@ -84,7 +84,7 @@ impl Reconcile<'_> {
             let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
             let status = status::invalid(&self.before, self.generation(), self.now, &reasons);
             self.report(status).await?;
-            return Ok(Action::await_change());
+            return self.keep_serving(&children).await;
         }
         self.bring_up(&children).await
     }
@@ -138,6 +138,25 @@ impl Reconcile<'_> {
         }
     }
 
+    /// What runs goes on running while its spec is put right, and so needs the keys of its callers.
+    async fn keep_serving(&self, children: &Children) -> Result<Action, Error> {
+        if self.platform.spec.paused || !namespace::is_held(self.platform) {
+            return Ok(Action::await_change());
+        }
+        let (writer, version) = (&self.context.writer, self.platform.spec.version(VERSION));
+        let data = SecretData::new();
+        self.callers(&Applying { writer, platform: self.key, version, children, data }).await?;
+        Ok(Action::requeue(QUIET))
+    }
+
+    /// The keys by which services recognise their callers.
+    async fn callers(&self, applying: &Applying<'_>) -> Result<(), Error> {
+        let published = self.context.keys.get(&self.context.client).await?;
+        let live = applying.children.get(&("ConfigMap", keys::object_name(&self.key.name)));
+        let wanted = keys::config_map(self.key, &published, live.map(AsRef::as_ref), self.now);
+        applying.object(&wanted).await
+    }
+
     async fn change(
         &self,
         plan: &Plan,
@@ -150,19 +169,12 @@ impl Reconcile<'_> {
         let writer = &self.context.writer;
         let mut applying = Applying { writer, platform: self.key, version, children, data };
         let mut failures = Failures::new();
-        let keys_name = keys::object_name(&self.key.name);
-        match self.context.keys.get(&self.context.client).await {
-            Ok(published) => {
-                let live = children.get(&("ConfigMap", keys_name.clone()));
-                let wanted = keys::config_map(self.key, &published, live.map(AsRef::as_ref), self.now);
-                if let Err(error) = applying.object(&wanted).await {
-                    failures.push(("caller-keys".to_owned(), error));
-                }
-            }
-            Err(error) => failures.push(("caller-keys".to_owned(), error)),
+        if let Err(error) = self.callers(&applying).await {
+            failures.push(("caller-keys".to_owned(), error));
         }
         failures.extend(applying.run(plan, units, decisions).await);
-        let superfluous: Vec<&Value> = prune::superfluous(children, units, &[keys_name]);
+        let keys = keys::object_name(&self.key.name);
+        let superfluous: Vec<&Value> = prune::superfluous(children, units, &[keys]);
         if let Err(error) = prune::run(writer, &superfluous).await {
             failures.push(("prune".to_owned(), error));
         }

@@ -2,9 +2,11 @@
 
 use super::conditions::{Conditions, Verdict};
 use crate::api::{OrionPlatformStatus, Phase, TierPhase};
+use catalog::Tier;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 
-/// What runs goes on running and what was known of it stays; only the verdict is new.
+/// What runs goes on running and what was known of it stays, about the spec that it is about; only the verdict is new.
 pub fn invalid(
     before: &OrionPlatformStatus,
     generation: i64,
@@ -13,10 +15,15 @@ pub fn invalid(
 ) -> OrionPlatformStatus {
     let message = reasons.join("; ");
     let verdict = Verdict { phase: Phase::Invalid, ready: false, degraded: None, message: &message };
+    let known = |kind: &str| kind == "Degraded" || Tier::ALL.iter().any(|tier| tier.condition() == kind);
+    let kept: Vec<Condition> = before.conditions.iter().filter(|c| known(&c.type_)).cloned().collect();
+    let mut conditions = Conditions::new(&before.conditions, generation, now).of(&verdict, &[]);
+    conditions.retain(|condition| !kept.iter().any(|old| old.type_ == condition.type_));
+    conditions.extend(kept);
     OrionPlatformStatus {
         observed_generation: generation,
         phase: Some(Phase::Invalid),
-        conditions: Conditions::new(&before.conditions, generation, now).of(&verdict, &before.tiers),
+        conditions,
         message: Some(message),
         ..before.clone()
     }

@@ -213,6 +213,29 @@ fn an_invalid_spec_is_stalled_and_keeps_what_is_known() {
 }
 
 #[test]
+fn under_an_invalid_spec_only_the_verdict_is_about_it() {
+    let mut story = Story::installed();
+    story.is("auth", Live::Current, GONE).cause = Some("restarted once, exit 1".to_owned());
+    story.after(1);
+    let status = invalid(&story.status, 2, Timestamp::UNIX_EPOCH, &["no".to_owned()]);
+    let of = |kind: &str| {
+        let mut found = status.conditions.iter().filter(|c| c.type_ == kind);
+        let one = found.next().unwrap_or_else(|| panic!("{kind} is missing"));
+        assert!(found.next().is_none(), "{kind} is there twice");
+        (one.status.as_str(), one.observed_generation)
+    };
+    for verdict in ["Ready", "Reconciling", "Stalled"] {
+        assert_eq!(of(verdict).1, Some(2), "{verdict}");
+    }
+    for (known, value) in [("DataReady", "True"), ("AuthReady", "False"), ("Degraded", "True")] {
+        assert_eq!(of(known), (value, Some(1)), "{known}");
+    }
+    // Said again, it is the same.
+    let again = invalid(&status, 2, Timestamp::MAX, &["no".to_owned()]);
+    assert_eq!(again, status);
+}
+
+#[test]
 fn teardown_names_what_it_waits_for() {
     let story = Story::installed();
     let left = [(0, vec!["postgres".to_owned()]), (2, vec!["auth".to_owned()])];
