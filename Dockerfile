@@ -1,6 +1,8 @@
-# syntax=docker/dockerfile:1
 # One builder, and one stage for each image: docker build --target auth -t ghcr.io/orion-platform/auth:0.1.0 .
 # `cargo xtask images` makes the same images without Docker.
+#
+# BuildKit builds it: Docker 23 or newer as it is, 20.10 with DOCKER_BUILDKIT=1. There is no `# syntax` line: what is
+# used here is in every BuildKit, and a line would only make each build fetch a frontend from a registry.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /orion
