@@ -32,7 +32,7 @@ async fn aside<T: Send + 'static>(
 
 /// Builds what is missing and starts a supervisor; comes back when the cluster is up.
 pub(crate) async fn launch(options: &Options, state: StateDir, progress: &impl Fn(&str)) -> Result<Cluster> {
-    aside(progress, |say| parts::build_missing(&|line| say(line.to_owned()))).await?;
+    aside(progress, |say| parts::build_missing(parts::PARTS, &|line| say(line.to_owned()))).await?;
     let program = aside(progress, |say| program::find_or_build(&|line| say(line.to_owned()))).await?;
     let started = Instant::now();
     std::fs::create_dir_all(runs())?;

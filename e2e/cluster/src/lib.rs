@@ -29,7 +29,7 @@ pub use archive::{ImageFile, write_image};
 pub use client::Cluster;
 pub use leftovers::clear_leftovers;
 pub use machine::{Missing, check_machine, prerequisites};
-pub use parts::part_binary;
+pub use parts::{build_parts, part_binary};
 
 /// What to start.
 #[derive(Clone, Debug)]

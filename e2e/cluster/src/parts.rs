@@ -136,7 +136,13 @@ fn parts_folder() -> PathBuf {
     crate::paths::target().join("parts")
 }
 
-/// The path of one program (`kubectl`, `helm`, `kubelet`, …), built first where it is missing.
+/// Builds every part that is missing: what takes minutes the first time, done before somebody waits for a cluster.
+pub fn build_parts() -> Result<()> {
+    build_missing(PARTS, &|line| eprintln!("{line}"))
+}
+
+/// The path of one program (`kubectl`, `helm`, `kubelet`, …), its part built first where it is missing. That part
+/// alone: who has a cluster and wants helm needs neither an etcd nor what runc is linked with.
 pub fn part_binary(name: &str) -> Result<PathBuf> {
     let part = PARTS
         .iter()
@@ -144,7 +150,7 @@ pub fn part_binary(name: &str) -> Result<PathBuf> {
         .with_context(|| format!("no part has a program named {name}"))?;
     let path = part.folder()?.join(name);
     if !path.is_file() {
-        build::build_missing(&|line| eprintln!("{line}"))?;
+        build_missing(std::slice::from_ref(part), &|line| eprintln!("{line}"))?;
     }
     Ok(path)
 }

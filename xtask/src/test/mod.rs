@@ -48,7 +48,7 @@ impl Step {
             }
             Step::E2e => {
                 // Built here where they are missing, which takes minutes: no test's patience is for that.
-                cluster::part_binary("kubectl")?;
+                cluster::build_parts()?;
                 images::build(&[])?;
                 let mut args = vec!["test", "--locked"];
                 ON_A_CLUSTER.iter().for_each(|name| args.extend(["--package", name]));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{PARTS, Part, parts_folder};
+use super::{Part, parts_folder};
 
 /// How often a long build says that it is still at it.
 const STILL: Duration = Duration::from_secs(30);
@@ -18,9 +18,9 @@ const STILL: Duration = Duration::from_secs(30);
 /// How long a version of a part is kept that isn't the current one.
 const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
-/// Builds every part that isn't there yet. Without anything to do it only looks.
-pub(crate) fn build_missing(progress: &dyn Fn(&str)) -> Result<()> {
-    if missing()?.is_empty() {
+/// Builds those of the parts that aren't there yet. Without anything to do it only looks.
+pub(crate) fn build_missing(parts: &'static [Part], progress: &dyn Fn(&str)) -> Result<()> {
+    if missing(parts)?.is_empty() {
         return Ok(());
     }
     let folder = parts_folder();
@@ -31,7 +31,7 @@ pub(crate) fn build_missing(progress: &dyn Fn(&str)) -> Result<()> {
         lock.lock().context("lock the parts' folder")?;
     }
     // Looked at again: the other process may have built what was missing.
-    let missing = missing()?;
+    let missing = missing(parts)?;
     let total = missing.len();
     for (index, part) in missing.into_iter().enumerate() {
         build(part, &format!("part {} of {total}, {}", index + 1, part.name), progress)?;
@@ -39,9 +39,9 @@ pub(crate) fn build_missing(progress: &dyn Fn(&str)) -> Result<()> {
     Ok(())
 }
 
-fn missing() -> Result<Vec<&'static Part>> {
+fn missing(parts: &'static [Part]) -> Result<Vec<&'static Part>> {
     let mut missing = Vec::new();
-    for part in PARTS {
+    for part in parts {
         if !part.folder()?.is_dir() {
             missing.push(part);
         }
