@@ -40,9 +40,11 @@ pub(super) fn find() -> Result<Option<Target>> {
 pub(super) fn create() -> Result<Target> {
     progress::step("start a kind cluster from kind-config.yaml", || {
         std::fs::create_dir_all(paths::target().join("xtask"))?;
-        let mut create = kind(&["create", "cluster", "--wait", "180s", "--config"]);
-        create.arg(paths::root().join("kind-config.yaml")).arg("--kubeconfig").arg(kubeconfig());
-        sh::run(&mut create)?;
+        let mut create = kind(&["create", "cluster", "--wait", "180s"]);
+        create.arg("--config").arg(paths::root().join("kind-config.yaml"));
+        create.arg("--kubeconfig").arg(kubeconfig());
+        // In a file: the compiler talks at the same time, and why it failed belongs at the end of everything.
+        sh::logged(&mut create, &paths::target().join("xtask/kind.log"))?;
         target()
     })
 }
