@@ -56,8 +56,8 @@ pub fn prerequisites() -> Vec<Missing> {
             lack(format!("the program {program} is missing: apt-get install {package}"), Some(package));
         }
     }
-    if crate::parts::go_program().is_err() {
-        lack("Go is missing: install Go 1.26 or newer, https://go.dev/doc/install".into(), None);
+    if let Err(error) = crate::parts::go_program() {
+        lack(error.to_string(), None);
     }
     if !Path::new("/usr/include/seccomp.h").is_file() {
         lack(

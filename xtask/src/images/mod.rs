@@ -16,7 +16,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{paths, progress};
+use crate::{paths, prerequisites, progress};
 
 pub use binaries::{VERSION, programs};
 pub use recipes::RECIPES;
@@ -102,6 +102,7 @@ pub fn stores() -> Result<Vec<Built>> {
 /// The command: builds and says what there is.
 pub fn command(only: &[String]) -> Result<()> {
     let start = Instant::now();
+    prerequisites::install(false)?;
     let built = build(only)?;
     println!("\n{:<10} {:>9}  {:<12}  reference", "image", "MB", "digest");
     for image in &built {
@@ -119,6 +120,7 @@ pub fn command(only: &[String]) -> Result<()> {
 }
 
 pub fn stores_command() -> Result<()> {
+    prerequisites::install(false)?;
     stores()?;
     for recipe in RECIPES {
         println!("{}", stable_path(recipe.name).display());

@@ -134,12 +134,34 @@ fn remove_older(part: &Part, current: &Path) {
     }
 }
 
-/// Go's own program: on PATH, or where its installer puts it.
+/// Go's own program: on PATH, or where its installer puts it. A distribution's may be too old.
 pub(crate) fn go() -> Result<PathBuf> {
     let usual = PathBuf::from("/usr/local/go/bin/go");
-    crate::machine::find_program("go")
-        .or_else(|| usual.is_file().then_some(usual))
-        .context("go isn't installed: install Go 1.26 or newer (https://go.dev/doc/install)")
+    let found = crate::machine::find_program("go").into_iter().chain(usual.is_file().then_some(usual));
+    let mut old = None;
+    for program in found {
+        let version = version(&program)?;
+        if !is_too_old(&version) {
+            return Ok(program);
+        }
+        old = Some(version);
+    }
+    let lacking = old.map_or_else(|| "Go is missing".to_owned(), |version| format!("{version} is too old"));
+    bail!("{lacking}: install Go 1.26 or newer, https://go.dev/doc/install")
+}
+
+/// As in "go version go1.26.8 linux/amd64".
+fn version(go: &Path) -> Result<String> {
+    let output = Command::new(go).arg("version").output().context("run go version")?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// From 1.21 on Go fetches the release that a go.mod asks for; what is older does not even understand the question.
+fn is_too_old(version: &str) -> bool {
+    let minor = version
+        .split_once("go1.")
+        .and_then(|(_, rest)| rest.split(['.', ' ', 'r', 'b']).next()?.parse().ok());
+    minor.is_some_and(|minor: u32| minor < 21)
 }
 
 pub(crate) fn go_version() -> Result<&'static str> {
@@ -147,6 +169,22 @@ pub(crate) fn go_version() -> Result<&'static str> {
     if let Some(version) = VERSION.get() {
         return Ok(version);
     }
-    let output = Command::new(go()?).arg("version").output().context("run go version")?;
-    Ok(VERSION.get_or_init(|| String::from_utf8_lossy(&output.stdout).trim().to_owned()))
+    let version = version(&go()?)?;
+    Ok(VERSION.get_or_init(|| version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_too_old;
+
+    #[test]
+    fn a_go_that_cannot_fetch_a_newer_one_is_too_old() {
+        assert!(is_too_old("go version go1.19.8 linux/amd64"));
+        assert!(is_too_old("go version go1.20rc1 linux/amd64"));
+        for version in
+            ["go version go1.21.0 linux/amd64", "go version go1.26rc2 linux/amd64", "go version devel x"]
+        {
+            assert!(!is_too_old(version), "{version}");
+        }
+    }
 }
