@@ -78,13 +78,13 @@ fn cannot_start(command: &Command, error: std::io::Error) -> anyhow::Error {
     }
 }
 
-fn how_to_install(program: &str) -> &'static str {
+pub fn how_to_install(program: &str) -> &'static str {
     match program {
         "mmdebstrap" => ": apt-get install mmdebstrap",
         "kind" => ": see https://kind.sigs.k8s.io, or use --on native",
         "docker" => ": apt-get install docker.io, or use --on native",
-        "kubectl" => ": see https://kubernetes.io/docs/tasks/tools, or use --on native, which builds its own",
-        "helm" => ": see https://helm.sh/docs/intro/install, or use --on native, which builds its own",
+        "kubectl" => ": see https://kubernetes.io/docs/tasks/tools",
+        "helm" => ": see https://helm.sh/docs/intro/install",
         "git" => ": apt-get install git",
         _ => "",
     }

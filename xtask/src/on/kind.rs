@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{NAME, Target, program};
 use crate::cli::On;
@@ -23,18 +23,35 @@ fn kind(args: &[&str]) -> Command {
     kind
 }
 
+/// The cluster if there is one. An engine that does not answer is an error: the cluster comes back with it.
 pub(super) fn find() -> Result<Option<Target>> {
-    if sh::which("kind").is_none() {
-        return Ok(None);
-    }
-    let clusters = sh::output(Command::new("kind").args(["get", "clusters"])).unwrap_or_default();
+    check()?;
+    let clusters = sh::output(Command::new("kind").args(["get", "clusters"]))?;
     if !clusters.lines().any(|c| c.trim() == NAME) {
         return Ok(None);
     }
-    let text = sh::output(&mut kind(&["get", "kubeconfig"]))?;
     std::fs::create_dir_all(paths::target().join("xtask"))?;
-    std::fs::write(kubeconfig(), text)?;
+    sh::output(kind(&["export", "kubeconfig"]).arg("--kubeconfig").arg(kubeconfig()))?;
     target().map(Some)
+}
+
+/// Whether Docker and kind are there and Docker's engine answers.
+pub(super) fn check() -> Result<()> {
+    match Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]).output() {
+        Ok(answer) if answer.status.success() => {}
+        Ok(answer) => {
+            let said = String::from_utf8_lossy(&answer.stderr).into_owned();
+            bail!(
+                "Docker's engine does not answer ({}): start it, or use --on native",
+                sh::last_lines(said.trim(), 1)
+            )
+        }
+        Err(_) => bail!("`docker` is not installed{}", sh::how_to_install("docker")),
+    }
+    if sh::which("kind").is_none() {
+        bail!("`kind` is not installed{}", sh::how_to_install("kind"));
+    }
+    Ok(())
 }
 
 pub(super) fn create() -> Result<Target> {

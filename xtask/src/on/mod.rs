@@ -8,7 +8,7 @@ mod pick;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
 use crate::cli::On;
@@ -66,7 +66,11 @@ impl Target {
         if let Some(on) = crate::state::State::read().on {
             return Self::find(on);
         }
-        Ok(native::find()?.or(kind::find()?))
+        match native::find()? {
+            Some(target) => Ok(Some(target)),
+            // Nobody asked for kind: where Docker is not even running there is no such cluster either.
+            None => Ok(kind::find().unwrap_or_default()),
+        }
     }
 
     /// The same, or an error that says what to do.
@@ -167,9 +171,13 @@ impl Target {
 
 /// A program of the person's own, or else the one that is built with the native cluster's parts.
 fn program(name: &str) -> Result<PathBuf> {
-    match sh::which(name) {
-        Some(path) => Ok(path),
-        None => cluster::part_binary(name)
-            .with_context(|| format!("`{name}` is not installed, and the project's own cannot be built")),
+    if let Some(path) = sh::which(name) {
+        return Ok(path);
     }
+    cluster::part_binary(name).map_err(|error| {
+        anyhow!(
+            "`{name}` is not installed{}; the project's own cannot be built: {error:#}",
+            sh::how_to_install(name)
+        )
+    })
 }

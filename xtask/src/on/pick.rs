@@ -1,10 +1,8 @@
 //! Which kind of cluster, when nobody said: what is up already, else Docker with kind, else the project's own.
 
-use std::process::{Command, Stdio};
-
 use anyhow::{Result, bail};
 
-use super::Target;
+use super::{Target, kind};
 use crate::cli::On;
 use crate::{prerequisites, sh};
 
@@ -23,14 +21,14 @@ pub fn pick(asked: Option<On>) -> Result<On> {
 fn choose(asked: Option<On>) -> Result<(On, &'static str)> {
     if let Some(on) = asked {
         if on == On::Kind {
-            check_kind()?;
+            kind::check()?;
         }
         return Ok((on, "as asked"));
     }
     if let Some(target) = Target::last()? {
         return Ok((target.on, "it is up already"));
     }
-    if check_kind().is_ok() {
+    if kind::check().is_ok() {
         return Ok((On::Kind, "Docker and kind are there; --on native or --on current choose another"));
     }
     if sh::is_root() {
@@ -42,19 +40,6 @@ fn choose(asked: Option<On>) -> Result<(On, &'static str)> {
          or choose --on current for the one that kubeconfig points to. For the project's own there is missing:\n{}",
         indent(&missing)
     )
-}
-
-fn check_kind() -> Result<()> {
-    let docker = Command::new("docker").arg("info").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    match docker {
-        Ok(status) if status.success() => {}
-        Ok(_) => bail!("Docker is installed but its engine does not answer: start it, or use --on native"),
-        Err(_) => bail!("`docker` is not installed: apt-get install docker.io, or use --on native"),
-    }
-    if sh::which("kind").is_none() {
-        bail!("`kind` is not installed: see https://kind.sigs.k8s.io, or use --on native");
-    }
-    Ok(())
 }
 
 fn indent(lines: &[String]) -> String {
