@@ -1,6 +1,7 @@
 //! The cluster that everything runs on. Only creating one, loading an image and removing one differ; the rest is
 //! kubectl and helm for all of them.
 
+mod current;
 mod kind;
 mod native;
 mod pick;
@@ -33,18 +34,23 @@ pub struct Target {
 impl Target {
     /// Creates the cluster where it does not run; says which of both.
     pub fn ensure(on: On, nodes: usize) -> Result<(Self, bool)> {
+        if on == On::Current {
+            let target = Self::current()?;
+            let context = target.get(&["config", "current-context"]).unwrap_or_default();
+            progress::unchanged(&format!("the cluster of kubectl's context {} answers", context.trim()));
+            return Ok((target, false));
+        }
         if let Some(target) = Self::find(on)? {
             progress::unchanged(&format!("cluster {NAME} ({on}) is running"));
             return Ok((target, false));
         }
-        let target = match on {
-            On::Native => native::create(nodes)?,
-            On::Kind => kind::create()?,
-            On::Current => anyhow::bail!(
-                "kubectl reaches no cluster: set KUBECONFIG, or choose --on native or --on kind"
-            ),
-        };
+        let target = if on == On::Kind { kind::create()? } else { native::create(nodes)? };
         Ok((target, true))
+    }
+
+    /// The cluster that kubeconfig points to, or an error with kubectl's reason.
+    pub fn current() -> Result<Self> {
+        current::require()
     }
 
     /// The cluster if it runs.
@@ -52,12 +58,7 @@ impl Target {
         match on {
             On::Native => native::find(),
             On::Kind => kind::find(),
-            On::Current => {
-                let kubectl = program("kubectl")?;
-                let target = Target { on, kubeconfig: None, kubectl, native: None };
-                let answers = target.kubectl().args(["version", "--request-timeout=5s"]).output();
-                Ok(answers.is_ok_and(|o| o.status.success()).then_some(target))
-            }
+            On::Current => current::find(),
         }
     }
 
@@ -151,11 +152,12 @@ impl Target {
         self.native.as_ref().and_then(cluster::Cluster::audit_log)
     }
 
-    /// Where the cluster's own logs are, for who looks for a cause.
+    /// Who has the cluster's own logs, for who looks for a cause: the beginning of "… the cluster's own".
     pub fn logs(&self) -> String {
         match &self.native {
-            Some(cluster) => format!("{}/log", crate::paths::shown(cluster.state_dir())),
-            None => "the nodes".into(),
+            Some(cluster) => format!("{}/log has", crate::paths::shown(cluster.state_dir())),
+            None if self.on == On::Kind => format!("`kind export logs --name {NAME}` writes"),
+            None => "its nodes have".into(),
         }
     }
 

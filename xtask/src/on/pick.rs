@@ -11,7 +11,10 @@ pub fn pick(asked: Option<On>) -> Result<On> {
     let (on, why) = choose(asked)?;
     println!("cluster: {on} ({why})");
     let native = on == On::Native;
-    prerequisites::install(native)?;
+    // Nothing is compiled or packed for a cluster that fetches its images.
+    if on != On::Current {
+        prerequisites::install(native)?;
+    }
     if native && let Err(missing) = cluster::check_machine() {
         bail!("this machine cannot run the project's own Kubernetes:\n{}", indent(&missing));
     }
