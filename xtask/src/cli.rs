@@ -98,6 +98,9 @@ pub struct Up {
     /// The platform to apply
     #[arg(long, default_value = "manifests/samples/platform.yaml", value_name = "FILE")]
     pub manifest: PathBuf,
+    /// With --on current: where its nodes fetch the images, instead of ghcr.io/orion-platform
+    #[arg(long, value_name = "REGISTRY")]
+    pub registry: Option<String>,
     /// Nodes of a native cluster
     #[arg(long, default_value_t = 2, value_name = "COUNT")]
     pub nodes: usize,

@@ -16,7 +16,7 @@ pub struct State {
     pub cluster_uid: String,
     /// Digest of each image loaded, by its name.
     pub loaded: BTreeMap<String, String>,
-    /// What the operator's release was made from.
+    /// What the operator's release was made from; empty as long as the operator is not ours.
     pub release: String,
     /// Platforms applied, as namespace and name.
     pub platforms: BTreeSet<(String, String)>,

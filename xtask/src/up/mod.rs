@@ -7,7 +7,7 @@ mod view;
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::cli::Up;
 use crate::images::Built;
@@ -21,14 +21,25 @@ pub use view::wait_ready;
 
 pub fn command(options: &Up) -> Result<()> {
     let start = Instant::now();
+    let manifest = paths::root().join(&options.manifest);
+    if !manifest.exists() {
+        bail!("there is no manifest {}", paths::shown(&manifest));
+    }
     let on = on::pick(options.on)?;
+    let registry = options.registry.as_deref();
+    if registry.is_some() && on != On::Current {
+        bail!("--registry is for --on current: on a {on} cluster the images are loaded from here");
+    }
     let (target, built, created) = cluster_and_images(on, options.nodes)?;
     let mut state = State::of(on, &target.uid()?);
     state.write()?;
+    if on == On::Current {
+        images::announce(registry);
+    }
 
     let loaded = images::load(&target, &built, &mut state)?;
-    let installed = operator::install(&target, &built, &mut state)?;
-    let (platform, applied) = platform::apply(&target, &paths::root().join(&options.manifest), &mut state)?;
+    let installed = operator::install(&target, &built, registry, &mut state)?;
+    let (platform, applied) = platform::apply(&target, &manifest, registry, &mut state)?;
     let restarted = platform::restart(&target, &platform, &loaded)?;
     view::wait_ready(&target, &platform, options.timeout)?;
 
@@ -45,9 +56,6 @@ pub fn command(options: &Up) -> Result<()> {
 fn cluster_and_images(on: On, nodes: usize) -> Result<(Target, Vec<Built>, bool)> {
     if on == On::Current {
         let (target, created) = Target::ensure(on, nodes)?;
-        progress::note(
-            "images cannot be put on this cluster from here: its nodes must be able to fetch them",
-        );
         return Ok((target, vec![], created));
     }
     let (target, built) = std::thread::scope(|scope| {

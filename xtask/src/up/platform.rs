@@ -1,9 +1,9 @@
 //! Applies a platform, server-side, and knows whether that changed anything.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::on::Target;
@@ -12,11 +12,17 @@ use crate::status::Platform;
 use crate::{paths, progress, sh};
 
 /// Applies the manifest; gives its platform and whether anything differs from before.
-pub(super) fn apply(target: &Target, manifest: &Path, state: &mut State) -> Result<(Platform, bool)> {
-    if !manifest.exists() {
-        bail!("there is no manifest {}", paths::shown(manifest));
-    }
+pub(super) fn apply(
+    target: &Target,
+    manifest: &Path,
+    registry: Option<&str>,
+    state: &mut State,
+) -> Result<(Platform, bool)> {
     let before = dry(target, manifest)?;
+    let file = match registry {
+        Some(registry) => from_registry(&before, registry)?,
+        None => manifest.to_path_buf(),
+    };
     for namespace in before.iter().filter_map(|o| o.pointer("/metadata/namespace")?.as_str()) {
         ensure_namespace(target, namespace, state)?;
     }
@@ -31,7 +37,7 @@ pub(super) fn apply(target: &Target, manifest: &Path, state: &mut State) -> Resu
         "json",
         "-f",
     ]);
-    let applied = items(&sh::output(kubectl.arg(manifest)).context("the platform was refused")?)?;
+    let applied = items(&sh::output(kubectl.arg(file)).context("the platform was refused")?)?;
     let changed = applied.iter().any(|o| known.get(&key(o)).copied().flatten() != text_generation(o));
     let object = applied.iter().find(|o| o["kind"] == "OrionPlatform");
     let object = object.with_context(|| format!("{} has no OrionPlatform", paths::shown(manifest)))?;
@@ -82,6 +88,20 @@ pub(super) fn ensure_namespace(target: &Target, namespace: &str, state: &mut Sta
     target.get(&["create", "namespace", namespace])?;
     state.namespaces.insert(namespace.to_owned());
     state.write()
+}
+
+/// The same objects in a file of ours: platforms that name no registry of their own take this one.
+fn from_registry(objects: &[Value], registry: &str) -> Result<PathBuf> {
+    let mut objects = objects.to_vec();
+    for platform in objects.iter_mut().filter(|o| o["kind"] == "OrionPlatform") {
+        if platform.pointer("/spec/image/registry").is_none() {
+            platform["spec"]["image"]["registry"] = registry.into();
+        }
+    }
+    let file = paths::target().join("xtask/platform.json");
+    let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    std::fs::write(&file, serde_json::to_vec_pretty(&list)?)?;
+    Ok(file)
 }
 
 /// The objects as kubectl reads them, with the namespace it would take.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
+use super::images;
 use crate::on::Target;
 use crate::status::{self, Platform};
 use crate::{progress, sh};
@@ -15,6 +16,7 @@ pub fn wait_ready(target: &Target, platform: &Platform, timeout_seconds: u64) ->
     let start = Instant::now();
     let limit = Duration::from_secs(timeout_seconds);
     let mut view = View { terminal: std::io::stdout().is_terminal(), shown: vec![] };
+    let mut refused_since = None;
     let get = ["get", "orionplatforms.orion.dev", &platform.name, "--namespace", &platform.namespace];
     loop {
         let object = target.json(&get)?;
@@ -25,6 +27,10 @@ pub fn wait_ready(target: &Target, platform: &Platform, timeout_seconds: u64) ->
         }
         if object.pointer("/status/phase").is_some_and(|p| p == "Invalid") {
             bail!("the platform's spec cannot be carried out: {}", text(&object, "/status/message"));
+        }
+        refused_since = image_refused(&object).then(|| refused_since.unwrap_or_else(Instant::now));
+        if refused_since.is_some_and(|since| since.elapsed() > images::PATIENCE) {
+            bail!("{}\n{}", why(target, platform, &object, start.elapsed()), images::how_to_supply(target));
         }
         if start.elapsed() > limit {
             bail!("{}", why(target, platform, &object, limit));
@@ -104,6 +110,14 @@ fn message(object: &Value) -> String {
     if said.is_empty() { "the operator has not looked at the platform yet".into() } else { said }
 }
 
+/// Whether the nodes cannot get the image of a service of ours. A store's is large and comes from elsewhere: fetching
+/// it again may take minutes and still go well.
+fn image_refused(object: &Value) -> bool {
+    let units = object.pointer("/status/services").and_then(Value::as_array).into_iter().flatten();
+    let mut services = units.filter(|u| catalog::SERVICES.iter().any(|s| u["name"] == s.name));
+    services.any(|u| u["message"].as_str().is_some_and(images::cannot_be_had))
+}
+
 fn why(target: &Target, platform: &Platform, object: &Value, limit: Duration) -> String {
     let (namespace, name) = (&platform.namespace, &platform.name);
     let mut said =
@@ -119,7 +133,7 @@ fn why(target: &Target, platform: &Platform, object: &Value, limit: Duration) ->
     let pods = target.get(&["get", "pods", "--namespace", namespace]).unwrap_or_default();
     said += &format!("\n{}", sh::last_lines(pods.trim_end(), 30));
     said + &format!(
-        "\nlogs: `cargo xtask logs operator`, `cargo xtask logs <unit>`; the cluster's own are in {}",
+        "\nlogs: `cargo xtask logs operator`, `cargo xtask logs <unit>`; {} the cluster's own",
         target.logs()
     )
 }
@@ -132,7 +146,7 @@ fn text(value: &Value, pointer: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::lines;
+    use super::{image_refused, lines};
 
     #[test]
     fn a_tier_is_one_line_with_its_parts_and_what_it_waits_for() {
@@ -149,6 +163,16 @@ mod tests {
         let lines = lines(&object);
         assert_eq!(lines[0].trim(), "✓ 0 Data       Ready        1/1  redis✓");
         assert_eq!(lines[1].trim(), "· 2 Auth       Waiting      0/1  auth…  (auth waits for redis)");
+    }
+
+    #[test]
+    fn only_a_service_whose_image_cannot_be_had_ends_the_wait() {
+        let unit =
+            |name: &str, message: &str| json!({"status": {"services": [{"name": name, "message": message}]}});
+        assert!(image_refused(&unit("auth", "ImagePullBackOff: example.com/auth:1: not found")));
+        assert!(!image_refused(&unit("auth", "has not answered its startup probe yet")));
+        assert!(!image_refused(&unit("postgres", "ImagePullBackOff: docker.io/x: too many requests")));
+        assert!(!image_refused(&json!({})));
     }
 
     #[test]
