@@ -1,17 +1,11 @@
-//! Passwords: argon2id, at the same cost whether the account exists or not, and never more at once than there are cores.
+//! Passwords: hashed at the same cost whether the account exists or not, and never more at once than there are cores.
 //!
 //! Hashing takes ~30 ms of a core and 19 MiB. Unbounded it would starve everything else of both, so each hash takes a
 //! turn; when the queue for turns is full the caller is told to come back.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use super::hashes::{hash, verify};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-const MEMORY_KIB: u32 = 19_456;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("too many logins at once")]
@@ -39,6 +33,10 @@ pub enum Outcome {
         better: Option<String>,
     },
     Differs,
+    /// What is stored is no hash that can be verified, for this reason: nobody signs in with it.
+    Unusable {
+        reason: String,
+    },
 }
 
 impl Passwords {
@@ -77,66 +75,9 @@ impl Turn {
     }
 }
 
-fn argon2id() -> Argon2<'static> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("constant parameters in range");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-}
-
-fn hash(password: &str) -> String {
-    argon2id().hash_password(password.as_bytes()).expect("a salt of the right length").to_string()
-}
-
-fn verify(password: &str, stored: Option<&str>, dummy: &str) -> Outcome {
-    // What can't be read is treated as nobody's, at the same cost. Here bcrypt's `$2b$` will be told apart, verified by
-    // its own rule, and upgraded through `better`.
-    let known = stored.and_then(|s| PasswordHash::new(s).ok());
-    let dummy = PasswordHash::new(dummy).expect("made by `hash`");
-    let matches = argon2id().verify_password(password.as_bytes(), known.as_ref().unwrap_or(&dummy)).is_ok();
-    match known {
-        Some(stored) if matches => {
-            Outcome::Matches { better: (!is_current(&stored)).then(|| hash(password)) }
-        }
-        _ => Outcome::Differs,
-    }
-}
-
-fn is_current(stored: &PasswordHash) -> bool {
-    let parameter = |name| stored.params.get_decimal(name);
-    stored.algorithm == Algorithm::Argon2id.ident()
-        && (parameter("m"), parameter("t"), parameter("p")) == (Some(MEMORY_KIB), Some(PASSES), Some(LANES))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hash_says_its_cost_and_verifies_only_its_password() {
-        let stored = hash("correct horse");
-        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        let dummy = hash("dummy");
-        assert_eq!(verify("correct horse", Some(&stored), &dummy), Outcome::Matches { better: None });
-        assert_eq!(verify("wrong horse", Some(&stored), &dummy), Outcome::Differs);
-    }
-
-    #[test]
-    fn nobody_knows_the_dummy_password() {
-        let dummy = hash("dummy");
-        assert_eq!(verify("dummy", None, &dummy), Outcome::Differs);
-        assert_eq!(verify("dummy", Some("not a hash"), &dummy), Outcome::Differs);
-    }
-
-    #[test]
-    fn a_cheaper_hash_is_accepted_and_replaced() {
-        let params = Params::new(8, 1, 1, None).unwrap();
-        let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password(b"secret").unwrap();
-        let Outcome::Matches { better: Some(better) } =
-            verify("secret", Some(&old.to_string()), &hash("dummy"))
-        else {
-            panic!("accepted, with a better hash");
-        };
-        assert_eq!(verify("secret", Some(&better), &hash("dummy")), Outcome::Matches { better: None });
-    }
 
     #[tokio::test]
     async fn no_more_hash_at_once_than_allowed_and_no_more_wait_than_there_are_places() {

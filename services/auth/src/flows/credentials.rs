@@ -1,5 +1,6 @@
 //! What the user service may do with credentials: put one in place, look, take it away. Each can be repeated.
 
+use super::login::note_unusable;
 use super::revocation;
 use crate::domain::passwords::{Busy, Outcome};
 use crate::error::AuthError;
@@ -63,6 +64,10 @@ async fn compare(app: &App, there: Credential, email: &str, password: String) ->
     match outcome {
         Outcome::Matches { .. } => Ok(Put::Same),
         Outcome::Differs => Err(AuthError::CredentialDiffers),
+        Outcome::Unusable { reason } => {
+            note_unusable(there.user_id, &reason);
+            Err(AuthError::CredentialDiffers)
+        }
     }
 }
 

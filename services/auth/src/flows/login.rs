@@ -15,6 +15,7 @@ use contracts::auth::{LoginRequest, TokenResponse};
 use contracts::normalise_email;
 use jiff::Timestamp;
 use serde_json::json;
+use uuid::Uuid;
 
 /// Who is trying, in the forms that are looked up and counted.
 struct Claimant {
@@ -39,11 +40,20 @@ pub async fn login(app: &App, request: LoginRequest, origin: &Origin) -> Result<
             accept(app, &who, person, better, origin).await
         }
         (Some(person), Outcome::Matches { .. }) => disabled(app, &who, &person, origin).await,
+        (Some(person), Outcome::Unusable { reason }) => {
+            note_unusable(person.user_id, &reason);
+            refuse(app, &who, Some(&person), origin).await
+        }
         (person, _) => refuse(app, &who, person.as_ref(), origin).await,
     };
     // Held until the failure is written: the next guess must see it.
     drop(turn);
     answer
+}
+
+/// For whoever keeps the accounts. The client is told what anybody is told whose password is wrong.
+pub(super) fn note_unusable(user_id: Uuid, reason: &str) {
+    tracing::error!(%user_id, reason, "the stored password hash can't be used: this person needs a new password");
 }
 
 async fn refuse_when_locked(app: &App, who: &Claimant) -> Result<(), AuthError> {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_tokens;
+mod brought_hashes;
 mod credentials;
 mod keys;
 mod lockout;
