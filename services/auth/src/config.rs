@@ -26,6 +26,9 @@ pub struct Settings {
     pub keys_every: Duration,
     /// How often it is looked whether Redis lost the revocations: while it has, everybody is refused.
     pub revocations_every: Duration,
+    /// How long gateways trust Redis after it last had every revocation: the longest that one it refuses goes unnoticed,
+    /// and the longest that this service or PostgreSQL may be away before everybody is refused.
+    pub revocation_lease: Duration,
     /// How long logins and security events are kept.
     pub log_retention: SignedDuration,
 }
@@ -76,9 +79,9 @@ impl Settings {
             reader,
             "ORION_REVOCATION_CHECK",
             2,
-            "how often it is looked whether Redis was emptied, and late revocations are written to it; gateways trust a \
-             Redis that takes none for 30s more, or for five times this if that is longer",
+            "how often it is looked whether Redis was emptied, and late revocations are written to it",
         );
+        let revocation_lease = lease(reader);
         let log_retention = duration(
             reader,
             "ORION_LOGIN_LOG_RETENTION",
@@ -106,6 +109,7 @@ impl Settings {
             },
             keys_every: keys_every?,
             revocations_every: revocations_every?,
+            revocation_lease: revocation_lease?,
             log_retention: log_retention?,
         })
     }
@@ -136,6 +140,17 @@ fn every(reader: &mut Reader, name: &'static str, seconds: u64, help: &'static s
     match reader.duration(name, Duration::from_secs(seconds), help)? {
         pause if pause >= Duration::from_millis(10) && pause <= Duration::from_secs(HOUR) => Ok(pause),
         _ => Err(reader.refuse(format!("{name}: must be between 10ms and 1h"))),
+    }
+}
+
+fn lease(reader: &mut Reader) -> Result<Duration, Bad> {
+    const NAME: &str = "ORION_REVOCATION_LEASE";
+    let help = "how long gateways trust Redis about revocations after it was last seen to have all, 10s to 1h: a revocation \
+                it refuses goes unnoticed for so long, and an outage of auth or PostgreSQL that is longer makes gateways \
+                refuse everybody; five times ORION_REVOCATION_CHECK if that is longer";
+    match reader.duration(NAME, Duration::from_secs(5 * MINUTE), help)? {
+        lease if lease >= Duration::from_secs(10) && lease <= Duration::from_secs(HOUR) => Ok(lease),
+        _ => Err(reader.refuse(format!("{NAME}: must be between 10s and 1h"))),
     }
 }
 

@@ -3,7 +3,8 @@
 //! Redis may lose everything at any time. `revoked:epoch` tells a Redis that was filled from one that was emptied:
 //! while it is missing nobody trusts what Redis does not say, and a replica of this service fills it again. It is a
 //! lease, renewed only after Redis has taken all there was to write: a Redis that can be read but takes nothing (out
-//! of memory, disk full) is soon no longer trusted either, and for that nothing needs to be written to it.
+//! of memory, disk full) is in the end no longer trusted either, and for that nothing needs to be written to it. How
+//! long the lease is, and why, is in docs/adr/0003-revocation-epoch.md.
 
 use crate::error::AuthError;
 use crate::state::App;
@@ -13,7 +14,6 @@ use chassis::stores::Time;
 use contracts::AccessClaims;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
-use std::time::Duration;
 use uuid::Uuid;
 
 /// Added to an access token's life: clocks differ a little between the machine that signs and those that verify.
@@ -21,8 +21,6 @@ const LEEWAY: SignedDuration = SignedDuration::from_mins(2);
 const PAGE: i64 = 500;
 /// Redis writes to its disk each second: what it had for longer than this survives its crash.
 const SETTLES_AFTER: SignedDuration = SignedDuration::from_secs(5);
-/// How long Redis is trusted after it last had everything: the longest that a revocation it refuses goes unnoticed.
-const LEASE: Duration = Duration::from_secs(30);
 /// A few rounds may be slow or fail before the lease ends.
 const ROUNDS_IN_A_LEASE: u32 = 5;
 
@@ -110,7 +108,7 @@ pub enum Filled {
 /// One round of the background task; safe on any number of replicas at once.
 pub async fn keep_redis_filled(app: &App) -> Result<Filled, AuthError> {
     let now = app.clock.now();
-    let lease = LEASE.max(app.settings.revocations_every * ROUNDS_IN_A_LEASE);
+    let lease = app.settings.revocation_lease.max(app.settings.revocations_every * ROUNDS_IN_A_LEASE);
     if app.cache.has_epoch().await? {
         let late = write_late(app, now).await?;
         let renewed = app.cache.renew_epoch(lease).await?;

@@ -23,8 +23,13 @@ async fn idle_stage() -> Stage {
 
 /// Another replica, in as far as it fills Redis.
 fn replica(stage: &Stage) -> Arc<App> {
-    let key = ("ORION_KEY_ENCRYPTION_KEY".to_owned(), crate::stage::MASTER_KEY.to_owned());
-    App::new(stage.service.chassis().clone(), Settings::read(&mut Reader::new([key])).unwrap())
+    replica_with(stage, &[])
+}
+
+fn replica_with(stage: &Stage, settings: &[(&str, &str)]) -> Arc<App> {
+    let key = ("ORION_KEY_ENCRYPTION_KEY", crate::stage::MASTER_KEY);
+    let env = settings.iter().copied().chain([key]).map(|(name, value)| (name.to_owned(), value.to_owned()));
+    App::new(stage.service.chassis().clone(), Settings::read(&mut Reader::new(env)).unwrap())
 }
 
 #[tokio::test]
@@ -43,7 +48,7 @@ async fn an_emptied_redis_is_filled_again_and_only_then_trusted() {
     until("the epoch is set", || async { stage.redis_get(EPOCH).await.is_some() }).await;
     assert_eq!(stage.redis_get(&key).await, before);
     let ttl: i64 = stage.redis.ttl(EPOCH).await.unwrap();
-    assert!((1..=30).contains(&ttl), "the epoch is a lease, {ttl}");
+    assert!((1..=300).contains(&ttl), "the epoch is a lease of five minutes, {ttl}");
 }
 
 #[tokio::test]
@@ -133,7 +138,43 @@ async fn redis_that_can_be_read_but_not_written_is_soon_not_trusted_any_more() {
 
     acl(&["+@write", "-@dangerous"]).await;
     assert_eq!(keep_redis_filled(&app).await.unwrap(), Filled::Kept(2), "what was late is written");
-    assert!((1..=30).contains(&ttl().await), "and only then is there a new lease");
+    assert!((1..=300).contains(&ttl().await), "and only then is there a new lease");
     let key = format!("revoked:sid:{}", claims(&session.access_token).sid);
     assert!(stage.redis_get(&key).await.is_some());
+}
+
+#[tokio::test]
+async fn an_outage_of_postgres_is_bridged_by_the_lease_and_not_longer() {
+    let env = env().await.set("ORION_REVOCATION_LEASE", "10m").set("ORION_REVOCATION_CHECK", "1h");
+    let (env, postgres) = env.through_proxy("ORION_DATABASE_URL").await;
+    let stage = Stage::of(env).await;
+    until("the first filling is over", || async { stage.redis_get(EPOCH).await.is_some() }).await;
+    let app = replica_with(&stage, &[("ORION_REVOCATION_LEASE", "10m")]);
+    let ttl = async || stage.redis.ttl::<i64, _>(EPOCH).await.unwrap();
+    assert_eq!(keep_redis_filled(&app).await.unwrap(), Filled::Kept(0));
+    assert!((301..=600).contains(&ttl().await), "as long as it was set");
+
+    postgres.cut();
+    let before = ttl().await;
+    keep_redis_filled(&app).await.unwrap_err();
+    assert!((1..=before).contains(&ttl().await), "it is there, and was not renewed");
+
+    // As if its time had passed.
+    let _: i64 = stage.redis.del(EPOCH).await.unwrap();
+    keep_redis_filled(&app).await.unwrap_err();
+    assert_eq!(stage.redis_get(EPOCH).await, None, "nobody says that Redis has everything who did not look");
+
+    postgres.restore();
+    until("it is back", || async { keep_redis_filled(&app).await.is_ok() }).await;
+    assert!(ttl().await > 0);
+}
+
+#[test]
+fn a_lease_that_makes_no_sense_is_refused_in_words() {
+    for lease in ["9s", "61m", "0s", "5"] {
+        let env = [("ORION_KEY_ENCRYPTION_KEY", crate::stage::MASTER_KEY), ("ORION_REVOCATION_LEASE", lease)];
+        let mut reader = Reader::new(env.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert!(Settings::read(&mut reader).is_err(), "{lease}");
+        assert!(reader.finish().unwrap_err().to_string().starts_with("ORION_REVOCATION_LEASE"), "{lease}");
+    }
 }
