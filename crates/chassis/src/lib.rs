@@ -49,8 +49,8 @@
 //! async fn put(caller: Caller, Path(id): Path<Uuid>, …) -> Result<StatusCode, Problem> { … } // a service's token
 //! ```
 //!
-//! The chassis adds the health path of the catalog, request ids, the access log, metrics, the body limit, the time
-//! limit, and problem documents for what no route matches.
+//! The chassis adds the health path of the catalog, request ids, the access log, metrics, traces, the body limit, the
+//! time limit, and problem documents for what no route matches.
 
 pub mod clock;
 pub mod config;
@@ -79,6 +79,7 @@ pub use run::{main, read};
 pub use service::{Chassis, Service};
 pub use start::{Running, StartError, start};
 pub use stores::Time;
+pub use telemetry::Call;
 pub use tokens::{Caller, Person};
 
 /// Several libraries bring TLS, each with its own idea of the cryptography: one is chosen for the process, once.

@@ -5,13 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use contracts::problem::{self, ProblemDocument};
 use contracts::{ProblemType, SERVICE_TOKEN_HEADER};
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::Url;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::context::{REQUEST_ID, RequestContext, TRACEPARENT};
 use crate::problem::Problem;
+use crate::telemetry::Call;
 use crate::tokens::ServiceTokens;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -121,17 +122,20 @@ impl PeerRequest {
         let not_sent = |reason: String| PeerError::Unavailable { peer, reason, sent: false };
         let token = self.peer.tokens.header(peer).await.map_err(not_sent)?;
         let context = RequestContext::current().unwrap_or_default();
-        let builder = self
-            .builder
-            .header(SERVICE_TOKEN_HEADER, token)
-            .header(REQUEST_ID, &context.request_id)
-            .header(TRACEPARENT, context.traceparent());
-        let failed = |error: reqwest::Error| match error.is_connect() {
-            true => not_sent(reason(&error)),
-            false => unavailable(reason(&error)),
+        let builder =
+            self.builder.header(SERVICE_TOKEN_HEADER, token).header(REQUEST_ID, &context.request_id);
+        let mut request = builder.build().map_err(|error| not_sent(reason(&error)))?;
+        let call = traced(&context, &mut request);
+        let answer = match self.peer.client.execute(request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                call.failed(kind(&error));
+                let why = reason(&error);
+                return Err(if error.is_connect() { not_sent(why) } else { unavailable(why) });
+            }
         };
-        let answer = builder.send().await.map_err(failed)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
+        call.answered(status);
         let body = answer.bytes().await.map_err(|error| unavailable(reason(&error)))?;
         if status.is_success() {
             return Ok(PeerResponse { peer, status, body });
@@ -143,6 +147,25 @@ impl PeerRequest {
             Ok(document) if is_problem => Err(PeerError::Refused { peer, document: Box::new(document) }),
             _ => Err(PeerError::Unusable { peer, reason: format!("it answers {status} without saying why") }),
         }
+    }
+}
+
+/// The request says which trace it belongs to.
+fn traced(context: &RequestContext, request: &mut reqwest::Request) -> Call {
+    let url = request.url();
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+    let call = context.call(request.method(), host, port, url.path());
+    if let Ok(value) = HeaderValue::from_str(call.traceparent()) {
+        request.headers_mut().insert(TRACEPARENT, value);
+    }
+    call
+}
+
+fn kind(error: &reqwest::Error) -> &'static str {
+    match error {
+        error if error.is_timeout() => "timeout",
+        error if error.is_connect() => "unreachable",
+        _ => "broken",
     }
 }
 

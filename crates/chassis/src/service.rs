@@ -18,6 +18,7 @@ use crate::health::Registry;
 use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::stores::{Bus, Db, Redis};
+use crate::telemetry::Traces;
 use crate::tokens::{Callers, ServiceTokens, Tokens};
 
 /// A service: its own settings, its migrations, its routes. Everything else is the chassis'.
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) db: Option<Db>,
     pub(crate) redis: Option<Redis>,
     pub(crate) bus: Option<Bus>,
+    pub(crate) traces: Option<Traces>,
     pub(crate) tokens: Tokens,
     pub(crate) callers: Callers,
     pub(crate) service_tokens: ServiceTokens,

@@ -15,6 +15,7 @@ use crate::http::{Server, assemble};
 use crate::peer::{self, Peer};
 use crate::service::{Chassis, Inner, Service};
 use crate::stores::{Bus, Db, Redis};
+use crate::telemetry::Traces;
 use crate::tokens::{Callers, ServiceTokens, Tokens};
 use crate::{management, telemetry, wait};
 
@@ -91,7 +92,7 @@ pub async fn start<S: Service>(
     let (listener, address) = bind(settings.management_listen).await?;
     let management = Server::start(listener, address, management::routes(health.clone(), S::openapi()));
     let disconnect = CancellationToken::new();
-    let chassis = connect(service, settings, clock, health.clone(), disconnect.clone())?;
+    let chassis = connect::<S>(service, settings, clock, health.clone(), disconnect.clone())?;
     // If the start ends here, what was begun ends with it.
     let unfinished = (disconnect.drop_guard(), chassis.inner().stop.clone().drop_guard());
 
@@ -119,7 +120,7 @@ async fn bind(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAdd
     Server::bind(address).await.map_err(|error| StartError::at(&format!("listen on {address}"), error))
 }
 
-fn connect(
+fn connect<S: Service>(
     service: &'static catalog::Service,
     settings: Settings,
     clock: Clock,
@@ -138,6 +139,13 @@ fn connect(
     let peer = |(name, url): (&&'static str, &reqwest::Url)| {
         (*name, Peer::new(name, url.clone(), http.clone(), service_tokens.clone()))
     };
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let traces = Traces::start(service, S::VERSION, &settings, stop.clone());
+    let traces =
+        traces.map_err(|why| StartError::at("ORION_OTLP_ENDPOINT", why))?.map(|(traces, exporting)| {
+            tasks.spawn(exporting);
+            traces
+        });
     Ok(Chassis::new(Inner {
         tokens: Tokens::new(settings.token_issuer.clone(), auth, clock.clone()),
         callers: Callers::new(
@@ -156,8 +164,9 @@ fn connect(
         redis,
         bus,
         service_tokens,
-        tasks: TaskTracker::new(),
-        stop: CancellationToken::new(),
+        traces,
+        tasks,
+        stop,
         disconnect,
     }))
 }

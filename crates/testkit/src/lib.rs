@@ -14,6 +14,7 @@
 //! Helpers here panic: a test that cannot be set up has failed.
 
 mod cluster;
+mod collector;
 mod env;
 mod people;
 mod proxy;
@@ -22,6 +23,7 @@ mod stores;
 mod wait;
 
 pub use cluster::Cluster;
+pub use collector::{Collector, Mood, SeenSpan};
 pub use env::Env;
 pub use people::{People, serve_jwks};
 pub use proxy::Proxy;

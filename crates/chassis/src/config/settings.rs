@@ -18,6 +18,9 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub management_listen: SocketAddr,
     pub log: String,
+    /// None: no traces are exported.
+    pub otlp_endpoint: Option<Url>,
+    pub otlp_sample_ratio: f64,
     pub database_url: Option<Secret>,
     pub database_connections: u32,
     pub redis_url: Option<Secret>,
@@ -46,6 +49,7 @@ impl Settings {
             "info".to_owned(),
             "what is logged: error, warn, info, debug, or a filter",
         );
+        let (otlp_endpoint, otlp_sample_ratio) = (otlp_endpoint(reader), otlp_sample_ratio(reader));
         let has = |wanted: Store| service.stores().any(|store| store == wanted);
         let database_url = store_url(
             reader,
@@ -89,6 +93,8 @@ impl Settings {
             listen: listen?,
             management_listen: management_listen?,
             log: log?,
+            otlp_endpoint: otlp_endpoint?,
+            otlp_sample_ratio: otlp_sample_ratio?,
             database_url: database_url?,
             database_connections: database_connections?,
             redis_url: redis_url?,
@@ -106,6 +112,30 @@ impl Settings {
 
 fn any(port: u16) -> SocketAddr {
     SocketAddr::from(([0, 0, 0, 0], port))
+}
+
+fn otlp_endpoint(reader: &mut Reader) -> Result<Option<Url>, Bad> {
+    const NAME: &str = "ORION_OTLP_ENDPOINT";
+    let help =
+        "collector that takes traces by OTLP/HTTP (protobuf), without /v1/traces, as http://collector:4318";
+    match reader.optional::<Url>(NAME, help)? {
+        Some(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
+            Err(reader.refuse(format!("{NAME}={url}: write a URL of the form http://collector:4318")))
+        }
+        Some(url) if url.path().ends_with("/v1/traces") => {
+            Err(reader.refuse(format!("{NAME}={url}: leave /v1/traces out, it is added")))
+        }
+        url => Ok(url),
+    }
+}
+
+fn otlp_sample_ratio(reader: &mut Reader) -> Result<f64, Bad> {
+    const NAME: &str = "ORION_OTLP_SAMPLE_RATIO";
+    let help = "share of the traces begun here that are recorded, 0 to 1; who calls with a trace has decided already";
+    match reader.or(NAME, 1.0_f64, help)? {
+        ratio if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+        ratio => Err(reader.refuse(format!("{NAME}={ratio}: must be between 0 and 1"))),
+    }
 }
 
 fn store_url(

@@ -52,8 +52,13 @@ fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
 }
 
 async fn observe(State(chassis): State<Chassis>, mut request: Request, next: Next) -> Response {
-    let context = Arc::new(RequestContext::from_headers(request.headers()));
+    let mut context = RequestContext::from_headers(request.headers());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    // Who asks all the time whether it is well would fill the collector with nothing.
+    let traces =
+        chassis.inner().traces.as_ref().filter(|_| request.uri().path() != chassis.service().health_path);
+    let span = traces.map(|traces| traces.serve(&request, route.as_deref(), &mut context));
+    let context = Arc::new(context);
     let method = request.method().clone();
     request.extensions_mut().insert(chassis.clone());
     context
@@ -63,6 +68,9 @@ async fn observe(State(chassis): State<Chassis>, mut request: Request, next: Nex
             let mut response = worded(next.run(request).await, route.is_some());
             if let Ok(id) = HeaderValue::from_str(&context.request_id) {
                 response.headers_mut().insert(REQUEST_ID, id);
+            }
+            if let Some(span) = span {
+                span.end(response.status());
             }
             let (status, took) = (response.status().as_u16(), started.elapsed());
             let route = route.as_deref().unwrap_or("_unmatched");

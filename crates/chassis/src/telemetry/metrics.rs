@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 const REQUEST_DURATION: &str = "http_server_request_duration_seconds";
+pub(super) const OTLP_SPANS: &str = "orion_otlp_spans_total";
 /// The buckets that the conventions advise.
 const SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
@@ -22,12 +23,22 @@ pub(crate) fn recorder() -> &'static PrometheusHandle {
             tracing::warn!("another recorder of metrics is installed; /metrics stays empty");
         }
         metrics::describe_histogram!(REQUEST_DURATION, metrics::Unit::Seconds, "Time to answer a request");
+        metrics::describe_counter!(
+            OTLP_SPANS,
+            "Spans sent to the OTLP collector, refused by it, or dropped before"
+        );
         handle
     })
 }
 
 pub(crate) fn set_build_info(service: &'static str, version: &'static str) {
     metrics::gauge!("orion_build_info", "service" => service, "version" => version).set(1.0);
+}
+
+/// Methods are endless too: what no client of ours would send is one of a kind.
+pub(crate) fn method_name(method: &http::Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    known.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }
 
 /// `route` is the pattern, never the path: paths are endless, and name people.
@@ -38,14 +49,10 @@ pub(crate) fn request(
     status: u16,
     took: Duration,
 ) {
-    let method = match method.as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
-        _ => "_OTHER",
-    };
     metrics::histogram!(
         REQUEST_DURATION,
         "service" => service,
-        "http_request_method" => method.to_owned(),
+        "http_request_method" => method_name(method),
         "http_route" => route.to_owned(),
         "http_response_status_code" => status.to_string(),
     )

@@ -67,6 +67,25 @@ fn all_that_is_wrong_is_reported_at_once() {
 }
 
 #[test]
+fn traces_are_off_unless_a_collector_is_named_properly() {
+    let (settings, _) = read(&[]).unwrap();
+    assert_eq!((settings.otlp_endpoint, settings.otlp_sample_ratio), (None, 1.0));
+    let (settings, _) = read(&[("ORION_OTLP_ENDPOINT", Some("http://collector:4318"))]).unwrap();
+    assert_eq!(settings.otlp_endpoint.unwrap().as_str(), "http://collector:4318/");
+    for (name, value, words) in [
+        ("ORION_OTLP_ENDPOINT", "collector:4318", "write a URL of the form"),
+        ("ORION_OTLP_ENDPOINT", "grpc://collector:4317", "write a URL of the form"),
+        ("ORION_OTLP_ENDPOINT", "http://collector:4318/v1/traces", "leave /v1/traces out"),
+        ("ORION_OTLP_SAMPLE_RATIO", "10", "between 0 and 1"),
+        ("ORION_OTLP_SAMPLE_RATIO", "-0.1", "between 0 and 1"),
+        ("ORION_OTLP_SAMPLE_RATIO", "NaN", "between 0 and 1"),
+    ] {
+        let errors = refused(&[(name, Some(value))]);
+        assert!(errors.len() == 1 && errors[0].starts_with(name) && errors[0].contains(words), "{errors:?}");
+    }
+}
+
+#[test]
 fn an_unknown_variable_is_refused_with_the_name_that_was_meant() {
     let errors = refused(&[("ORION_SHUTDOWN_GRAC", Some("1s"))]);
     assert_eq!(errors, ["ORION_SHUTDOWN_GRAC: there is no such setting; did you mean ORION_SHUTDOWN_GRACE?"]);

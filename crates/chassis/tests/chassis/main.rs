@@ -11,3 +11,4 @@ mod process;
 mod requests;
 mod stores;
 mod tokens;
+mod traces;

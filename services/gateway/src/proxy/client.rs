@@ -42,6 +42,18 @@ pub enum Failure {
     Client(Fault),
 }
 
+impl Failure {
+    /// For traces: one word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Broken => "broken",
+            Self::TimedOut => "timeout",
+            Self::Client(_) => "client",
+        }
+    }
+}
+
 /// The services by name, with one pool of kept connections for all.
 #[derive(Clone)]
 pub struct Upstreams {

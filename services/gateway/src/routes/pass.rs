@@ -86,16 +86,25 @@ async fn forward(state: &State, service: &'static Service, request: Request) -> 
     if let Some(protocol) = asked.clone() {
         headers::set_upgrade(&mut parts.headers, protocol);
     }
-    sign(state, service, &mut parts.headers).await?;
+    let context = RequestContext::current().unwrap_or_default();
+    sign(state, service, &mut parts.headers, &context).await?;
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let failed = |failure| Problem::from(Error::Upstream { service: service.name, failure });
     let uri = state.upstreams.uri(service.name, path).ok_or_else(|| failed(Failure::Unreachable))?;
+    let call =
+        context.call(&parts.method, uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(80), uri.path());
+    parts.headers.insert(TRACEPARENT, value(call.traceparent())?);
     let (body, progress) = Guarded::new(body, limits.request_body, limits.idle);
     let mut outgoing = http::Request::new(body);
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = uri;
     *outgoing.headers_mut() = parts.headers;
-    let mut answer = state.upstreams.send(outgoing, &progress).await.map_err(failed)?;
+    let answer = state.upstreams.send(outgoing, &progress).await;
+    match &answer {
+        Ok(answer) => call.answered(answer.status()),
+        Err(failure) => call.failed(failure.kind()),
+    }
+    let mut answer = answer.map_err(failed)?;
     if asked.is_some() {
         upgrade::join(on_upgrade, &mut answer);
     }
@@ -105,14 +114,20 @@ async fn forward(state: &State, service: &'static Service, request: Request) -> 
 }
 
 /// What the platform says of a request: from whom it comes, and what it is called.
-async fn sign(state: &State, service: &'static Service, headers: &mut HeaderMap) -> Result<(), Problem> {
+async fn sign(
+    state: &State,
+    service: &'static Service,
+    headers: &mut HeaderMap,
+    context: &RequestContext,
+) -> Result<(), Problem> {
     let token = state.chassis.service_tokens().header(service.name).await.map_err(Problem::unavailable)?;
     headers.insert(contracts::SERVICE_TOKEN_HEADER, token);
-    let context = RequestContext::current().unwrap_or_default();
-    let value = |text: &str| HeaderValue::from_str(text).map_err(Problem::internal);
     headers.insert(REQUEST_ID, value(&context.request_id)?);
-    headers.insert(TRACEPARENT, value(&context.traceparent())?);
     Ok(())
+}
+
+fn value(text: &str) -> Result<HeaderValue, Problem> {
+    HeaderValue::from_str(text).map_err(Problem::internal)
 }
 
 fn host(parts: &http::request::Parts) -> Option<HeaderValue> {

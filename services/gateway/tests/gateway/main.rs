@@ -7,4 +7,5 @@ mod faults;
 mod raw;
 mod streaming;
 mod support;
+mod traces;
 mod whole;
