@@ -146,6 +146,20 @@ fn units_come_by_tier_and_each_service_after_its_needs_and_provisioning() {
     }
 }
 
+#[test]
+fn a_setting_of_a_service_reaches_its_container_and_no_other() {
+    let spec =
+        "{services: [{name: auth, env: [{name: ORION_OTLP_ENDPOINT, value: 'http://collector:4318'}]}]}";
+    let env = |unit: &str| {
+        let objects = objects(spec, &[unit]);
+        let deployment = objects.iter().find(|o| o["kind"] == "Deployment").expect("a Deployment");
+        deployment["spec"]["template"]["spec"]["containers"][0]["env"].clone()
+    };
+    let set = serde_json::json!({"name": "ORION_OTLP_ENDPOINT", "value": "http://collector:4318"});
+    let has = |unit: &str| env(unit).as_array().expect("a list").contains(&set);
+    assert!(has("auth") && !has("user") && !has("gateway"));
+}
+
 /// Pods must not roll because something else has changed: their hash is their own.
 #[test]
 fn a_change_of_one_unit_leaves_the_objects_of_the_others_alone() {

@@ -39,6 +39,16 @@ rabbitmq: {external: {host: mq.example.com, managementPort: 443, tls: true, secr
       topologySpread: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone}]
       annotations: {prometheus.io/scrape: "true"}"#,
     },
+    Good {
+        what: "traces of every service for a collector",
+        spec: r#"services:
+  - {name: auth, env: [{name: ORION_OTLP_ENDPOINT, value: "http://collector.observability:4318"}]}
+  - {name: user, env: [{name: ORION_OTLP_ENDPOINT, value: "http://collector.observability:4318"}]}
+  - name: gateway
+    env:
+      - {name: ORION_OTLP_ENDPOINT, value: "http://collector.observability:4318"}
+      - {name: ORION_OTLP_SAMPLE_RATIO, value: "0.1"}"#,
+    },
     Good { what: "a service that is stopped and kept", spec: "{services: [{name: user, replicas: 0}]}" },
     Good {
         what: "services switched off from the top",
