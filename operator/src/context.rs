@@ -6,6 +6,7 @@ use crate::controller::cache::{Cache, Key};
 use crate::controller::keys::CallerKeys;
 use crate::controller::probe::Probes;
 use crate::controller::writer::Writer;
+use crate::revision::Revision;
 use kube::Client;
 use kube::runtime::events::Recorder;
 use std::collections::HashMap;
@@ -102,6 +103,8 @@ pub struct Remembered {
     pub looked_at_events: Option<Instant>,
     /// When the namespace was looked at last, and whether it was on its way out.
     pub namespace: Option<(Instant, bool)>,
+    /// Stored revisions that are in use, by hash. Few platforms need any: what the spec says is made anew each time.
+    pub revisions: HashMap<String, Arc<Revision>>,
     /// Secrets that aren't the platform's own, and when they were read.
     pub foreign: Option<(Instant, SecretData)>,
 }

@@ -8,5 +8,6 @@ pub mod context;
 pub mod controller;
 pub mod plan;
 pub mod provision;
+pub mod revision;
 pub mod rollout;
 pub mod validate;

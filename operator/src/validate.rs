@@ -69,7 +69,7 @@ fn newer_version(spec: &OrionPlatformSpec) -> Option<Invalid> {
 }
 
 /// Major, minor and patch. What comes before a release sorts with it: the same operator runs both.
-fn numbers(version: &str) -> Vec<u64> {
+pub fn numbers(version: &str) -> Vec<u64> {
     let release = version.split(['-', '+']).next().unwrap_or_default();
     release.split('.').map(|number| number.parse().unwrap_or(0)).collect()
 }

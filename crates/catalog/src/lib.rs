@@ -10,3 +10,7 @@ mod types;
 pub use derive::*;
 pub use entries::{SERVICES, STORES};
 pub use types::*;
+
+/// The oldest version of the platform whose services run on the schemas that this version's migrations leave behind. A
+/// migration that takes away what older services use raises it, and with it what a rollback may go back to.
+pub const SCHEMA_FLOOR: &str = "0.1.0";

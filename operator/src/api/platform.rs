@@ -2,7 +2,7 @@
 
 use super::common::{self, SecretRef};
 use super::exposure::Exposure;
-use super::rollout::RolloutSpec;
+use super::rollout::{RolloutSpec, Updates};
 use super::services::ServiceSpec;
 use super::status::OrionPlatformStatus;
 use super::stores::StoreSpec;
@@ -67,6 +67,11 @@ pub struct OrionPlatformSpec {
     pub exposure: Option<Exposure>,
     /// How changes are rolled out.
     pub rollout: RolloutSpec,
+    /// Who decides when a newer operator changes what runs. Automatic: it does so at once, tier by tier. Manual: nothing
+    /// is restarted, the condition UpdateAvailable says that there is something to approve, and an edit of the spec
+    /// changes only what the edit means. Approve with `orion approve`, or with the annotation orion.dev/approve.
+    /// Default: Automatic.
+    pub updates: Updates,
     /// While true the operator changes nothing: no install, no update, no repair. Status goes on, and deleting the
     /// platform works. Default: false.
     pub paused: bool,

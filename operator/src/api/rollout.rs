@@ -16,8 +16,13 @@ pub struct RolloutSpec {
     #[schemars(schema_with = "tier_timeout")]
     pub tier_timeout: String,
     /// What happens then. Hold: what is above waits, the status says why, and the rollout goes on by itself once the
-    /// cause is gone. Default: Hold.
+    /// cause is gone. Rollback: what last ran with everything ready is put back, in order, and stays until the spec
+    /// changes; a first install has nothing to go back to and holds. Default: Hold.
     pub on_failure: OnFailure,
+    /// How many revisions are kept to go back to, besides the one that runs and the one that last ran well; from 1 to
+    /// 50. Default: 10.
+    #[schemars(range(min = 1, max = 50))]
+    pub revision_history_limit: i32,
 }
 
 /// What happens when a rollout fails.
@@ -25,11 +30,20 @@ pub struct RolloutSpec {
 pub enum OnFailure {
     #[default]
     Hold,
+    Rollback,
+}
+
+/// Who decides when a newer operator's way of running the platform is rolled out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Updates {
+    #[default]
+    Automatic,
+    Manual,
 }
 
 impl Default for RolloutSpec {
     fn default() -> Self {
-        Self { tier_timeout: "5m".to_owned(), on_failure: OnFailure::Hold }
+        Self { tier_timeout: "5m".to_owned(), on_failure: OnFailure::Hold, revision_history_limit: 10 }
     }
 }
 

@@ -19,6 +19,12 @@ pub struct OrionPlatformStatus {
     /// Hash of what last ran with everything ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_good_revision: Option<String>,
+    /// Why something else runs than the spec says, while that is so after a rollout that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Rollback>,
+    /// Hash of what this operator would run; there while it is for a person to approve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available_revision: Option<String>,
     /// The version of the services that is being rolled out, or runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -28,7 +34,7 @@ pub struct OrionPlatformStatus {
     /// What is going on, or in the way, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Ready, Reconciling, Stalled, Degraded, and one for each tier: DataReady, CoreReady, AuthReady, BusinessReady,
+    /// Ready, Reconciling, Stalled, Degraded, UpdateAvailable, and one for each tier: DataReady, CoreReady, AuthReady, BusinessReady,
     /// GatewayReady, ExtendedReady, AIReady, ManagementReady.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
@@ -41,6 +47,18 @@ pub struct OrionPlatformStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub services: Vec<UnitStatus>,
+}
+
+/// A rollout that failed and was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollback {
+    /// Hash of the revision that failed.
+    pub from: String,
+    /// The metadata.generation that asked for it: a later one is tried anew.
+    pub generation: i64,
+    /// What was in the way, in one line.
+    pub cause: String,
 }
 
 /// The platform in one word.
@@ -58,6 +76,8 @@ pub enum Phase {
     Degraded,
     /// A tier made no progress for longer than rollout.tierTimeout.
     Stalled,
+    /// A rollout failed and what ran well before was put back, or somebody asked for an older revision.
+    RolledBack,
     /// The spec can't be carried out; the message says what to write.
     Invalid,
     /// spec.paused is true.
@@ -150,6 +170,8 @@ impl Default for OrionPlatformStatus {
             phase: None,
             revision: None,
             last_good_revision: None,
+            rollback: None,
+            available_revision: None,
             version: None,
             tier: None,
             message: None,

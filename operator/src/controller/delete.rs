@@ -7,7 +7,6 @@ use super::error::Error;
 use super::kinds::{KINDS, Kind, Role};
 use super::observe::leaving;
 use super::prune::tier;
-use super::watch::SELECTOR;
 use super::writer::Writer;
 use crate::api::{DeletionPolicy, OrionPlatform};
 use crate::plan::{DATA_EXTERNAL, DATA_LABEL, DATA_OWN};
@@ -96,11 +95,11 @@ pub async fn nothing_left(
     platform: &Key,
     policy: DeletionPolicy,
 ) -> Result<bool, Error> {
-    let selector = format!("{SELECTOR},{}={}", super::cache::INSTANCE, platform.name);
     let mut nothing = true;
     for kind in &KINDS {
         let api: Api<DynamicObject> =
             Api::namespaced_with(client.clone(), &platform.namespace, &kind.resource());
+        let selector = format!("{},{}={}", kind.selector(), super::cache::INSTANCE, platform.name);
         let list = api.list(&ListParams::default().labels(&selector)).await;
         for mut object in list.map_err(Error::api(format!("list {}", kind.plural)))? {
             object.types =

@@ -1,7 +1,10 @@
 //! The kinds of objects that a platform consists of: what is watched, applied and removed. One table, so that a new
 //! kind is one line here (and one in the chart's RBAC).
 
+use crate::revision::HASH_LABEL;
 use kube::core::ApiResource;
+
+const SELECTOR: &str = "app.kubernetes.io/managed-by=orion-operator";
 
 /// What the operator does with objects of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +13,8 @@ pub enum Role {
     Workload,
     /// Belongs to a unit and is removed when the plan no longer has it.
     Part,
+    /// A stored revision: kept as long as somebody may want to go back to it, and removed with the platform.
+    History,
     /// Outlives the unit: what a person can't get back is removed with the platform only.
     Lasting,
     /// Made by others; looked at only.
@@ -35,7 +40,7 @@ const fn kind(
     Kind { group, version, kind, plural, role }
 }
 
-pub const KINDS: [Kind; 9] = [
+pub const KINDS: [Kind; 10] = [
     kind("apps", "v1", "Deployment", "deployments", Role::Workload),
     kind("apps", "v1", "StatefulSet", "statefulsets", Role::Workload),
     kind("batch", "v1", "Job", "jobs", Role::Workload),
@@ -43,6 +48,7 @@ pub const KINDS: [Kind; 9] = [
     kind("", "v1", "Service", "services", Role::Part),
     kind("", "v1", "ConfigMap", "configmaps", Role::Part),
     kind("", "v1", "ServiceAccount", "serviceaccounts", Role::Part),
+    kind("apps", "v1", "ControllerRevision", "controllerrevisions", Role::History),
     kind("", "v1", "Secret", "secrets", Role::Lasting),
     kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", Role::Lasting),
 ];
@@ -51,6 +57,14 @@ impl Kind {
     /// The kind of this name; None for a kind that no plan may contain.
     pub fn named(name: &str) -> Option<&'static Kind> {
         KINDS.iter().find(|k| k.kind == name)
+    }
+
+    /// What is the operator's own of this kind. A StatefulSet's revisions carry its pods' labels, and are its own.
+    pub fn selector(&self) -> String {
+        match self.role {
+            Role::History => format!("{SELECTOR},{HASH_LABEL}"),
+            _ => SELECTOR.to_owned(),
+        }
     }
 
     pub fn api_version(&self) -> String {

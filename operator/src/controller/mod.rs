@@ -21,6 +21,7 @@ pub mod probe;
 pub mod prune;
 pub mod readiness;
 pub mod reconcile;
+pub mod revisions;
 pub mod secrets;
 pub mod serve;
 pub mod status;

@@ -9,10 +9,10 @@ use super::delete;
 use super::error::Error;
 use super::observe::{self, Observed};
 use super::queue::key_of;
-use super::{events, explain, foreign, keys, namespace, prune, status};
-use crate::api::{OrionPlatform, OrionPlatformStatus};
+use super::{events, explain, foreign, keys, namespace, prune, revisions, status};
+use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus};
 use crate::context::Context;
-use crate::plan::{Inputs, Plan, hash8, plan};
+use crate::revision::Revision;
 use crate::rollout::{self, Decision, Subject};
 use crate::validate::validate;
 use k8s_openapi::jiff::Timestamp;
@@ -90,15 +90,18 @@ impl Reconcile<'_> {
     }
 
     async fn bring_up(&self, children: &Children) -> Result<Action, Error> {
-        let inputs = Inputs {
-            platform: self.platform,
-            operator_image: &self.context.operator_image,
-            operator_version: VERSION,
+        let choice = match revisions::choose(self.context, self.key, self.platform, &self.before).await {
+            Err(Error::Input(text)) => {
+                self.report(status::invalid(&self.before, self.generation(), self.now, &[text])).await?;
+                return self.keep_serving(children).await;
+            }
+            other => other?,
         };
-        let (plan, version) = (plan(&inputs), self.platform.spec.version(VERSION));
+        let revision = choice.revision.as_ref();
+        let (plan, version, hash) = (&revision.plan, revision.version.as_str(), revision.hash());
         let mut data = bind::secret_data(children);
-        data.extend(foreign::secrets(self.context, self.key, &plan).await?);
-        let mut units = observe::units(&plan, version, &data, children);
+        data.extend(foreign::secrets(self.context, self.key, plan).await?);
+        let mut units = observe::units(plan, version, &data, children);
         explain::health(self.context, self.key, &mut units);
         let subjects: Vec<Subject> = units.iter().map(Observed::subject).collect();
         let decisions = rollout::decide(&subjects, self.before.last_good_revision.is_some());
@@ -111,7 +114,8 @@ impl Reconcile<'_> {
                 delete::hold(&self.context.writer, self.platform).await?;
                 return Ok(Action::requeue(SOON));
             }
-            failures = self.change(&plan, version, &units, &decisions, children, data).await;
+            revisions::store(&self.context.writer, self.key, revision, children).await?;
+            failures = self.change(revision, &units, &decisions, children, data).await;
         }
         if failures.iter().any(|(_, error)| error.namespace_ends()) {
             namespace::was_told(self.context, self.key);
@@ -125,7 +129,10 @@ impl Reconcile<'_> {
             now: self.now,
             timeout: self.platform.spec.rollout.timeout(),
             version,
-            revision: &hash8(&plan),
+            revision: &hash,
+            held: choice.held.as_ref(),
+            available: choice.available.as_deref(),
+            roll_back: self.platform.spec.rollout.on_failure == OnFailure::Rollback,
             paused: self.platform.spec.paused,
             units: &units,
             decisions: &decisions,
@@ -159,24 +166,29 @@ impl Reconcile<'_> {
 
     async fn change(
         &self,
-        plan: &Plan,
-        version: &str,
+        revision: &Revision,
         units: &[Observed],
         decisions: &[Decision],
         children: &Children,
         data: SecretData,
     ) -> Failures {
         let writer = &self.context.writer;
+        let version = revision.version.as_str();
         let mut applying = Applying { writer, platform: self.key, version, children, data };
         let mut failures = Failures::new();
         if let Err(error) = self.callers(&applying).await {
             failures.push(("caller-keys".to_owned(), error));
         }
-        failures.extend(applying.run(plan, units, decisions).await);
+        failures.extend(applying.run(&revision.plan, units, decisions).await);
         let keys = keys::object_name(&self.key.name);
         let superfluous: Vec<&Value> = prune::superfluous(children, units, &[keys]);
         if let Err(error) = prune::run(writer, &superfluous).await {
             failures.push(("prune".to_owned(), error));
+        }
+        let last_good = self.before.last_good_revision.as_deref().unwrap_or_default();
+        let keep = [revision.hash(), last_good.to_owned()];
+        if let Err(error) = revisions::trim(writer, self.platform, children, &keep).await {
+            failures.push(("history".to_owned(), error));
         }
         failures
     }

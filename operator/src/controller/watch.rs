@@ -1,11 +1,12 @@
 //! One watch a kind: fills the cache and says whose platform is to be looked at.
 //!
 //! Each kind is listed once at the start and watched from there on. What is not needed is dropped before it is kept:
-//! of managedFields only the operator's own entry, of a Pod everything but its labels and status.
+//! of managedFields only the operator's own entry, of a Pod everything but its labels and status, of a stored revision
+//! its content.
 
 use super::cache::{Cache, Key};
 use super::diff::MANAGER;
-use super::kinds::Kind;
+use super::kinds::{Kind, Role};
 use super::queue::key_of;
 use crate::api::OrionPlatform;
 use futures::StreamExt;
@@ -18,8 +19,6 @@ use serde_json::{Value, json};
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
-
-pub const SELECTOR: &str = "app.kubernetes.io/managed-by=orion-operator";
 
 /// Watches a kind until the process ends.
 pub async fn children(
@@ -34,7 +33,7 @@ pub async fn children(
         Some(namespace) => Api::namespaced_with(client, namespace, &resource),
         None => Api::all_with(client, &resource),
     };
-    let mut events = pin!(watcher(api, Config::default().labels(SELECTOR)).default_backoff());
+    let mut events = pin!(watcher(api, Config::default().labels(&kind.selector())).default_backoff());
     let (mut fresh, mut synced) = (Vec::new(), false);
     while let Some(event) = events.next().await {
         let touched: Vec<Key> = match event {
@@ -103,6 +102,10 @@ fn pruned(kind: &Kind, mut object: DynamicObject) -> Value {
     let mut value = serde_json::to_value(object).expect("an object read as JSON can be written as JSON");
     if watched {
         value["spec"] = json!({"nodeName": value["spec"]["nodeName"]});
+    }
+    // A stored revision is read when it is wanted: a history of them in memory would outweigh all else.
+    if kind.role == Role::History {
+        value["data"] = Value::Null;
     }
     value
 }

@@ -33,7 +33,8 @@ fn version_and_ways_in_have_no_default_that_would_stay_in_the_object() {
         assert!(spec[field].get("default").is_none(), "{field} has a default");
     }
     assert_eq!(spec["deletionPolicy"]["default"], "RetainData");
-    assert_eq!(spec["rollout"]["default"], json!({"tierTimeout": "5m", "onFailure": "Hold"}));
+    let rollout = json!({"tierTimeout": "5m", "onFailure": "Hold", "revisionHistoryLimit": 10});
+    assert_eq!(spec["rollout"]["default"], rollout);
 }
 
 #[test]

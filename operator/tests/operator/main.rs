@@ -6,5 +6,6 @@ mod crd;
 mod plan;
 mod plan_properties;
 mod provision;
+mod revision;
 mod stores;
 mod validate;

@@ -11,6 +11,10 @@ pub(super) struct Verdict<'a> {
     pub(super) ready: bool,
     /// What is not healthy although it is rolled out.
     pub(super) degraded: Option<String>,
+    /// Why nothing goes on by itself, in one word.
+    pub(super) stalled: Option<&'static str>,
+    /// What this operator would run if it were asked to.
+    pub(super) available: Option<&'a str>,
     pub(super) message: &'a str,
 }
 
@@ -28,16 +32,15 @@ impl<'a> Conditions<'a> {
     pub(super) fn of(&self, verdict: &Verdict, tiers: &[TierStatus]) -> Vec<Condition> {
         let phase = verdict.phase;
         let reason = format!("{phase:?}");
-        let stalled = matches!(phase, Phase::Stalled | Phase::Invalid);
+        let stalled = verdict.stalled.is_some();
         let rolling = matches!(phase, Phase::Installing | Phase::Updating | Phase::Deleting | Phase::Pending);
         let why = if phase == Phase::Invalid { "InvalidSpec" } else { reason.as_str() };
         let told = |is: bool, text: &str| if is { text.to_owned() } else { String::new() };
         let degraded = verdict.degraded.as_deref();
         let ready_reason = if verdict.ready { "AllReady" } else { why };
-        let stalled_reason = match phase {
-            Phase::Stalled => "TierTimeout",
-            Phase::Invalid => "InvalidSpec",
-            _ => "NotStalled",
+        let available = match verdict.available {
+            Some(hash) => ("UpdateAvailable", format!("revision {hash}: approve it with `orion approve`")),
+            None => ("UpToDate", String::new()),
         };
         let mut conditions = vec![
             self.one("Ready", verdict.ready, ready_reason, verdict.message.to_owned()),
@@ -47,13 +50,23 @@ impl<'a> Conditions<'a> {
                 if rolling { why } else { "Settled" },
                 told(rolling, verdict.message),
             ),
-            self.one("Stalled", stalled, stalled_reason, told(stalled, verdict.message)),
+            self.one(
+                "Stalled",
+                stalled,
+                verdict.stalled.unwrap_or("NotStalled"),
+                told(stalled, verdict.message),
+            ),
             self.one(
                 "Degraded",
                 degraded.is_some(),
-                if degraded.is_some() { "Unhealthy" } else { "Healthy" },
+                match (degraded, phase) {
+                    (None, _) => "Healthy",
+                    (Some(_), Phase::RolledBack) => "RolledBack",
+                    (Some(_), _) => "Unhealthy",
+                },
                 degraded.unwrap_or_default().to_owned(),
             ),
+            self.one("UpdateAvailable", verdict.available.is_some(), available.0, available.1),
         ];
         conditions.extend(tiers.iter().filter_map(|tier| self.tier(tier)));
         conditions

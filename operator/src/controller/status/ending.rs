@@ -14,8 +14,18 @@ pub fn invalid(
     reasons: &[String],
 ) -> OrionPlatformStatus {
     let message = reasons.join("; ");
-    let verdict = Verdict { phase: Phase::Invalid, ready: false, degraded: None, message: &message };
-    let known = |kind: &str| kind == "Degraded" || Tier::ALL.iter().any(|tier| tier.condition() == kind);
+    let verdict = Verdict {
+        phase: Phase::Invalid,
+        ready: false,
+        degraded: None,
+        stalled: Some("InvalidSpec"),
+        available: None,
+        message: &message,
+    };
+    let known = |kind: &str| {
+        ["Degraded", "UpdateAvailable"].contains(&kind)
+            || Tier::ALL.iter().any(|tier| tier.condition() == kind)
+    };
     let kept: Vec<Condition> = before.conditions.iter().filter(|c| known(&c.type_)).cloned().collect();
     let mut conditions = Conditions::new(&before.conditions, generation, now).of(&verdict, &[]);
     conditions.retain(|condition| !kept.iter().any(|old| old.type_ == condition.type_));
@@ -48,7 +58,14 @@ pub fn deleting(
             "{message}; what the data in external stores can't be read without stays: Secret {names}"
         );
     }
-    let verdict = Verdict { phase: Phase::Deleting, ready: false, degraded: None, message: &message };
+    let verdict = Verdict {
+        phase: Phase::Deleting,
+        ready: false,
+        degraded: None,
+        stalled: None,
+        available: None,
+        message: &message,
+    };
     let running = |tier: i32| left.iter().find(|(t, _)| *t == tier);
     let mut tiers = before.tiers.clone();
     tiers.retain(|t| running(t.tier).is_some());

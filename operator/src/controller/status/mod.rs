@@ -10,7 +10,9 @@ mod tiers;
 pub use ending::{deleting, invalid};
 
 use super::observe::Observed;
-use crate::api::{Health, OrionPlatformStatus, Phase, TierPhase, TierStatus, UnitStatus};
+use super::revisions::ROLLBACK_TO;
+use crate::api::{Health, OrionPlatformStatus, Phase, Rollback, TierPhase, TierStatus, UnitStatus};
+use crate::revision::Held;
 use crate::rollout::Decision;
 use conditions::{Conditions, Verdict};
 use k8s_openapi::jiff::Timestamp;
@@ -25,7 +27,14 @@ pub struct Facts<'a> {
     /// rollout.tierTimeout.
     pub timeout: Duration,
     pub version: &'a str,
+    /// Hash of what is to run.
     pub revision: &'a str,
+    /// Why that is not what the spec says.
+    pub held: Option<&'a Held>,
+    /// Hash of what this operator would run if it were asked to.
+    pub available: Option<&'a str>,
+    /// A rollout that fails is to be taken back.
+    pub roll_back: bool,
     pub paused: bool,
     pub units: &'a [Observed],
     pub decisions: &'a [Decision],
@@ -35,6 +44,32 @@ impl Facts<'_> {
     /// The platform has once been ready as a whole.
     pub fn installed(&self) -> bool {
         self.before.last_good_revision.is_some()
+    }
+
+    /// Something else runs than the spec says, until somebody does something about it.
+    fn held_back(&self) -> Option<String> {
+        Some(match self.held? {
+            Held::RolledBack => {
+                let failed = self.before.rollback.as_ref();
+                let (from, cause) = failed.map_or(("", ""), |r| (r.from.as_str(), r.cause.as_str()));
+                format!(
+                    "rolled back to {} from {from}, which failed: {cause}. Change the spec to go on",
+                    self.revision
+                )
+            }
+            Held::AsAsked => format!(
+                "runs revision {} as asked, not what the spec says: remove the annotation {ROLLBACK_TO} to go on",
+                self.revision
+            ),
+            Held::Approval(conflicts) => {
+                let conflicts: Vec<String> = conflicts.iter().map(ToString::to_string).collect();
+                format!(
+                    "the change of the spec needs the newer operator's revision, approve it first: {}",
+                    conflicts.join("; ")
+                )
+            }
+            Held::Refused(text) => text.clone(),
+        })
     }
 
     /// The revision that ran well before is still wanted: what differs from it is drift, not a rollout.
@@ -50,17 +85,32 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
     let all_ready = tiers.iter().all(|t| t.phase == TierPhase::Ready);
     let ill = facts.units.iter().find(|u| u.health == Health::Down && all_ready);
     let message = message(facts, &tiers, ill);
-    let ready = all_ready && ill.is_none();
+    let ready = all_ready && ill.is_none() && facts.held.is_none();
     let current = tiers.iter().find(|t| t.phase != TierPhase::Ready).or(tiers.last());
-    let verdict = Verdict { phase, ready, degraded: degraded(facts, &tiers), message: &message };
+    let went_back = matches!(facts.held, Some(Held::RolledBack | Held::AsAsked));
+    let degraded = degraded(facts, &tiers).or_else(|| facts.held_back().filter(|_| went_back));
+    let verdict = Verdict {
+        phase,
+        ready,
+        degraded,
+        stalled: stalled(facts, phase),
+        available: facts.available,
+        message: &message,
+    };
     OrionPlatformStatus {
         observed_generation: facts.generation,
         phase: Some(phase),
-        revision: Some(facts.revision.to_owned()),
+        // What is not applied is not stored either.
+        revision: match &facts.before.revision {
+            Some(before) if facts.paused => Some(before.clone()),
+            _ => Some(facts.revision.to_owned()),
+        },
         last_good_revision: match all_ready {
             true => Some(facts.revision.to_owned()),
             false => facts.before.last_good_revision.clone(),
         },
+        rollback: rollback(facts, phase, &message),
+        available_revision: facts.available.map(str::to_owned),
         version: Some(facts.version.to_owned()),
         tier: current.map(|t| format!("{} {}", t.tier, t.name)),
         conditions: Conditions::new(&facts.before.conditions, facts.generation, facts.now)
@@ -79,9 +129,36 @@ fn phase(facts: &Facts, tiers: &[TierStatus]) -> Phase {
         () if any(TierPhase::Stalled) => Phase::Stalled,
         () if rolling && facts.installed() => Phase::Updating,
         () if rolling => Phase::Installing,
+        () if matches!(facts.held, Some(Held::RolledBack | Held::AsAsked)) => Phase::RolledBack,
+        () if facts.held.is_some() => Phase::Stalled,
         () if degraded(facts, tiers).is_some() => Phase::Degraded,
         () => Phase::Ready,
     }
+}
+
+/// Why nothing goes on by itself, in one word; None where it does.
+fn stalled(facts: &Facts, phase: Phase) -> Option<&'static str> {
+    match (phase, facts.held) {
+        (Phase::RolledBack, _) => Some("RolledBack"),
+        (Phase::Stalled, Some(Held::Approval(_))) => Some("ApprovalRequired"),
+        (Phase::Stalled, Some(Held::Refused(_))) => Some("RollbackRefused"),
+        (Phase::Stalled, _) => Some("TierTimeout"),
+        _ => None,
+    }
+}
+
+/// A rollout that fails is noted once, and forgotten when the spec changes: so there is never a loop.
+fn rollback(facts: &Facts, phase: Phase, cause: &str) -> Option<Rollback> {
+    let noted = facts.before.rollback.clone().filter(|r| r.generation == facts.generation);
+    let fails = phase == Phase::Stalled && facts.roll_back && facts.held.is_none();
+    let elsewhere = facts.before.last_good_revision.as_deref().is_some_and(|good| good != facts.revision);
+    noted.or_else(|| {
+        (fails && elsewhere).then(|| Rollback {
+            from: facts.revision.to_owned(),
+            generation: facts.generation,
+            cause: cause.to_owned(),
+        })
+    })
 }
 
 /// What is not healthy although it is rolled out.
@@ -98,7 +175,7 @@ fn message(facts: &Facts, tiers: &[TierStatus], ill: Option<&Observed>) -> Strin
     let first = tiers.iter().find(|t| t.phase != TierPhase::Ready);
     let trouble = first.and_then(|t| t.blocked_by.clone());
     let ill = ill.map(|u| named(u, u.cause.as_deref().unwrap_or("says that it does not work")));
-    match trouble.or(ill).or_else(|| degraded(facts, tiers)) {
+    match trouble.or(ill).or_else(|| facts.held_back()).or_else(|| degraded(facts, tiers)) {
         Some(text) => text,
         None => format!("all {} parts are ready", facts.units.len()),
     }

@@ -6,6 +6,7 @@ use operator::controller::observe::Observed;
 use operator::controller::readiness::Readiness;
 use operator::controller::status::{Facts, build};
 use operator::plan::UnitKind;
+use operator::revision::Held;
 use operator::rollout::{Live, Subject, decide};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(super) struct Story {
     /// Seconds since the start.
     time: i64,
     pub(super) paused: bool,
+    pub(super) held: Option<Held>,
+    pub(super) roll_back: bool,
 }
 
 pub(super) const READY: Readiness =
@@ -50,7 +53,16 @@ impl Story {
             unit("user", Tier::Business, &["auth"]),
         ];
         let status = OrionPlatformStatus::default();
-        Self { units, status, generation: 1, revision: "one", time: 0, paused: false }
+        Self {
+            units,
+            status,
+            generation: 1,
+            revision: "one",
+            time: 0,
+            paused: false,
+            held: None,
+            roll_back: false,
+        }
     }
 
     pub(super) fn installed() -> Self {
@@ -85,6 +97,9 @@ impl Story {
             timeout: Duration::from_secs(60),
             version: "1.0.0",
             revision: self.revision,
+            held: self.held.as_ref(),
+            available: None,
+            roll_back: self.roll_back,
             paused: self.paused,
             units: &self.units,
             decisions: &decisions,
