@@ -105,6 +105,16 @@ impl Arena {
         self.platforms.patch(PLATFORM, &PatchParams::default(), &patch).await.context("change the platform")
     }
 
+    /// Annotates the platform, as a person tells the operator something; None takes the annotation off.
+    pub async fn annotate(&self, name: &str, value: Option<&str>) -> Result<()> {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {name: value}}}));
+        self.platforms
+            .patch(PLATFORM, &PatchParams::default(), &patch)
+            .await
+            .context("annotate the platform")?;
+        Ok(())
+    }
+
     /// Waits until the platform is as wanted; fails with all that its status says.
     pub async fn until(&self, what: &str, wanted: impl Fn(&OrionPlatform) -> bool) -> Result<OrionPlatform> {
         let deadline = Instant::now() + PATIENCE;

@@ -1,6 +1,8 @@
 //! What all tests of a run stand on: one cluster with the images on its nodes and the resource's definition in its
 //! API. It ends with the process, whichever way that ends.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -8,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use cluster::{Cluster, Lifetime, Options};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::tools;
@@ -92,11 +95,47 @@ impl Ground {
         Ok(kube::Client::try_from(config)?)
     }
 
+    /// Puts one of our images on every node under another tag, as a release of another version would have it.
+    pub async fn load_as(&self, name: &str, tag: &str) -> Result<String> {
+        let image = self.images.iter().find(|image| image.name == name);
+        let image = image.with_context(|| format!("there is no image {name}"))?;
+        let reference = format!("{}:{tag}", image.reference.rsplit_once(':').map_or(name, |(path, _)| path));
+        let copy = root().join("target/e2e").join(format!("{name}-{tag}.tar"));
+        retag(&root().join(&image.archive), &copy, &reference)?;
+        self.cluster.load_image(&copy).await?;
+        std::fs::remove_file(&copy)?;
+        Ok(reference)
+    }
+
     /// The full name of one of our images.
     pub fn image(&self, name: &str) -> Result<&str> {
         let found = self.images.iter().find(|image| image.name == name);
         found.map(|image| image.reference.as_str()).with_context(|| format!("there is no image {name}"))
     }
+}
+
+/// The same archive, with the image called otherwise.
+fn retag(from: &Path, to: &Path, reference: &str) -> Result<()> {
+    std::fs::create_dir_all(to.parent().unwrap_or(Path::new("/")))?;
+    let mut archive =
+        tar::Archive::new(File::open(from).with_context(|| format!("read {}", from.display()))?);
+    let mut copy = tar::Builder::new(File::create(to)?);
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let (mut header, path) = (entry.header().clone(), entry.path()?.into_owned());
+        if path != Path::new("manifest.json") {
+            copy.append(&header, &mut entry)?;
+            continue;
+        }
+        let mut manifest: Value = serde_json::from_reader(&mut entry)?;
+        manifest[0]["RepoTags"] = json!([reference]);
+        let manifest = manifest.to_string();
+        header.set_size(manifest.len() as u64);
+        header.set_cksum();
+        copy.append(&header, manifest.as_bytes())?;
+    }
+    copy.into_inner()?.flush()?;
+    Ok(())
 }
 
 /// The root of the repository.
