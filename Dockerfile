@@ -7,7 +7,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /orion
 COPY . .
-ENV CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=/usr/local/cargo=/cargo"
+ENV CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all --remap-path-prefix=/usr/local/cargo=/cargo"
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/orion/target \
     cargo build --release --locked --bins --target x86_64-unknown-linux-gnu \
       -p operator -p auth -p user -p gateway \

@@ -13,6 +13,10 @@ use crate::{paths, progress, sh};
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Static, since an image has no libraries. Relocations packed and equal functions folded: a tenth of each binary, see
+/// docs/adr/0002-release-profile.md. Both are the linker's, LLD, which rustc brings along for this target.
+pub(super) const FLAGS: &str =
+    "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all";
 /// What an image may have at most. A service that outgrows it took in something it should not.
 const LIMIT: u64 = 15_000_000;
 /// The user of every container of ours, as the operator's pods say too.
@@ -41,10 +45,8 @@ fn compile(packages: &[&str]) -> Result<()> {
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|h| h + "/.cargo"))?;
     let root = paths::root();
     // No path of the building machine ends up in a binary, so that it's the same wherever it was built.
-    let flags = format!(
-        "-C target-feature=+crt-static --remap-path-prefix={home}=/cargo --remap-path-prefix={}=/orion",
-        root.display()
-    );
+    let flags =
+        format!("{FLAGS} --remap-path-prefix={home}=/cargo --remap-path-prefix={}=/orion", root.display());
     let mut cargo = sh::cargo();
     cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     // A folder of its own: other flags in the shared one would rebuild the world at each change of task.

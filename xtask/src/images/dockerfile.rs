@@ -4,6 +4,8 @@
 fn the_dockerfile_has_a_stage_for_each_program() {
     let dockerfile =
         std::fs::read_to_string(crate::paths::root().join("Dockerfile")).expect("there is a Dockerfile");
+    let flags = super::binaries::FLAGS;
+    assert!(dockerfile.contains(flags), "the Dockerfile's builder does not compile with {flags}");
     for program in super::programs() {
         let name = &program.name;
         for line in [

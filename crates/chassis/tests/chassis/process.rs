@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
-use testkit::{Env, client, eventually};
+use contracts::problem::INTERNAL;
+use testkit::{Env, client, eventually, problem};
 use tokio::process::{Child, Command};
 
 /// Built with the tests: crates/chassis/examples/sample.
@@ -161,6 +162,47 @@ async fn it_lives_while_it_waits_is_ready_after_and_drains_on_sigterm() {
         assert_eq!(line["service"], "user");
     }
     assert!(log.contains("requestId") && log.contains("traceId"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_panics_costs_its_request_and_not_the_process() {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (main, management) = (free(), free());
+    let env = Env::of("user")
+        .await
+        .set("ORION_LISTEN", main.to_string())
+        .set("ORION_MANAGEMENT_LISTEN", management.to_string());
+    let mut child = sample().envs(env.variables()).spawn().unwrap();
+    let ask = |path: &str| client().get(format!("http://{main}{path}")).send();
+    eventually("it answers", || async { ask("/maybe").await.ok() }).await;
+    for _ in 0..3 {
+        let document = problem(ask("/panic").await.unwrap()).await;
+        assert!(document.is(INTERNAL), "{document:?}");
+        assert_eq!(ask("/maybe").await.unwrap().status(), 200);
+    }
+    assert!(child.try_wait().unwrap().is_none(), "the same process");
+    terminate(&child).await;
+    let ended = child.wait_with_output().await.unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(text(&ended.stdout).contains("the secret reason"), "why is in the log");
+}
+
+/// Cargo builds tests with `unwind` whatever the profile says, so no test that runs can see an `abort` in it: the images
+/// would end at the first panic, with all that they were answering.
+#[test]
+fn the_images_are_built_so_that_a_panic_can_be_caught() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+    let manifest = read("Cargo.toml");
+    let release = manifest.split("[profile.release]").nth(1).expect("there is a release profile");
+    let release = release.split("\n[").next().unwrap();
+    assert!(release.lines().any(|line| line == "panic = \"unwind\""), "{release}");
+    for file in ["Cargo.toml", "Dockerfile", "xtask/src/images/binaries.rs"] {
+        let text = read(file);
+        for words in ["panic=abort", "panic=immediate-abort", "panic = \"abort\""] {
+            assert!(!text.contains(words), "{file}: {words}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
