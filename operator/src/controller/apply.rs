@@ -2,6 +2,7 @@
 
 use super::bind::{self, SecretData};
 use super::cache::{Children, Key, name};
+use super::claim;
 use super::error::Error;
 use super::kinds::Kind;
 use super::observe::{Observed, difference, find, leaving};
@@ -9,6 +10,7 @@ use super::secrets;
 use super::writer::Writer;
 use crate::plan::{Plan, Unit};
 use crate::rollout::{Decision, Live};
+use kube::api::PatchParams;
 use serde_json::Value;
 
 /// What every apply of one reconcile shares.
@@ -76,6 +78,27 @@ impl Applying<'_> {
                 other => other.map(|_| ()),
             };
         }
-        self.writer.apply(kind, namespace, object).await.map(|_| ())
+        let live = find(self.children, object);
+        if let Some(hand_over) = live.and_then(|live| claim::hand_over(object, live)) {
+            let params = PatchParams { force: hand_over.force, ..PatchParams::apply(claim::HELPER) };
+            self.claim(kind, object, params, Some(hand_over.replicas)).await?;
+        }
+        self.writer.apply(kind, namespace, object).await?;
+        // Not before: a field that nobody owned in between would be reset.
+        if live.is_some_and(|live| claim::held_by_helper(object, live)) {
+            self.claim(kind, object, PatchParams::apply(claim::HELPER), None).await?;
+        }
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        kind: &Kind,
+        object: &Value,
+        params: PatchParams,
+        replicas: Option<i64>,
+    ) -> Result<(), Error> {
+        let claimed = claim::object(object, replicas);
+        self.writer.apply_as(&params, kind, &self.platform.namespace, &claimed).await.map(drop)
     }
 }

@@ -19,7 +19,7 @@ pub const FINALIZER: &str = "orion.dev/teardown";
 /// The next step of a teardown. Pure.
 #[derive(Debug, PartialEq)]
 pub enum Step<'a> {
-    /// Tiers run still: delete these workloads and wait.
+    /// Tiers run still: delete these workloads and what scales them, and wait.
     Tier(Vec<&'a Value>),
     /// Nothing runs any more: delete the rest and wait.
     Rest(Vec<&'a Value>),
@@ -30,7 +30,9 @@ pub enum Step<'a> {
 pub fn next(children: &Children, policy: DeletionPolicy) -> Step<'_> {
     let objects = || children.values().map(AsRef::as_ref);
     if let Some(highest) = objects().filter(|o| runs(o)).map(tier).max() {
-        let workloads = objects().filter(|o| role(o) == Some(Role::Workload) && tier(o) == highest);
+        // An autoscaler goes with what it scales: alone it would only complain.
+        let ends = |o: &&Value| role(o) == Some(Role::Workload) || Kind::scales(o);
+        let workloads = objects().filter(|o| ends(o) && tier(o) == highest);
         return Step::Tier(workloads.filter(|o| !leaving(o)).collect());
     }
     let rest: Vec<&Value> = objects().filter(|o| !kept(o, policy)).collect();

@@ -40,7 +40,7 @@ const fn kind(
     Kind { group, version, kind, plural, role }
 }
 
-pub const KINDS: [Kind; 10] = [
+pub const KINDS: [Kind; 12] = [
     kind("apps", "v1", "Deployment", "deployments", Role::Workload),
     kind("apps", "v1", "StatefulSet", "statefulsets", Role::Workload),
     kind("batch", "v1", "Job", "jobs", Role::Workload),
@@ -48,6 +48,8 @@ pub const KINDS: [Kind; 10] = [
     kind("", "v1", "Service", "services", Role::Part),
     kind("", "v1", "ConfigMap", "configmaps", Role::Part),
     kind("", "v1", "ServiceAccount", "serviceaccounts", Role::Part),
+    kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", Role::Part),
+    kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", Role::Part),
     kind("apps", "v1", "ControllerRevision", "controllerrevisions", Role::History),
     kind("", "v1", "Secret", "secrets", Role::Lasting),
     kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", Role::Lasting),
@@ -65,6 +67,11 @@ impl Kind {
             Role::History => format!("{SELECTOR},{HASH_LABEL}"),
             _ => SELECTOR.to_owned(),
         }
+    }
+
+    /// Changes how many pods a workload has. What must not fight it takes it away first.
+    pub fn scales(object: &serde_json::Value) -> bool {
+        object["kind"] == "HorizontalPodAutoscaler"
     }
 
     pub fn api_version(&self) -> String {

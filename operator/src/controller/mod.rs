@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod bind;
 pub mod cache;
+pub mod claim;
 pub mod delete;
 pub mod diff;
 pub mod error;

@@ -2,6 +2,7 @@
 
 use super::bind::{self, SecretData, VERSION};
 use super::cache::{Children, UNIT, label, name};
+use super::claim;
 use super::diff;
 use super::kinds::{Kind, Role};
 use super::readiness::{self, Readiness};
@@ -53,9 +54,9 @@ fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -
     let readiness = match (workload, live) {
         // Somebody else runs it; the provision Job finds out whether it can be reached.
         (None, _) => Readiness { ready: 1, desired: 1, settled: true, serving: true, failed: false },
-        (Some(_), Some(live)) => readiness::of(live),
+        (Some(_), Some(live)) => readiness::of(live, fewest(&objects)),
         (Some(planned), None) => {
-            Readiness { desired: readiness::of(planned).desired, ..Readiness::default() }
+            Readiness { desired: readiness::of(planned, None).desired, ..Readiness::default() }
         }
     };
     let pods: Vec<&Value> = pods(&unit.name, children).collect();
@@ -105,7 +106,9 @@ pub fn difference(object: &Value, children: &Children) -> Option<String> {
         None => Some("it does not exist".to_owned()),
         // A Job is never changed, only replaced by one of another name.
         Some(_) if object["kind"] == "Job" => None,
-        Some(live) => diff::first(object, live),
+        Some(live) => diff::first(object, live).or_else(|| {
+            claim::held_by_helper(object, live).then(|| format!("spec.replicas is held by {}", claim::HELPER))
+        }),
     }
 }
 
@@ -113,6 +116,12 @@ pub fn difference(object: &Value, children: &Children) -> Option<String> {
 pub fn find<'a>(children: &'a Children, object: &Value) -> Option<&'a Value> {
     let kind = Kind::named(object["kind"].as_str()?)?;
     children.get(&(kind.kind, name(object).to_owned())).map(AsRef::as_ref)
+}
+
+/// The fewest pods that an autoscaler lets the unit have, if it has one.
+fn fewest(objects: &[Value]) -> Option<i32> {
+    let autoscaler = objects.iter().find(|o| o["kind"] == "HorizontalPodAutoscaler")?;
+    autoscaler["spec"]["minReplicas"].as_i64().and_then(|n| i32::try_from(n).ok())
 }
 
 pub fn role(object: &Value) -> Option<Role> {

@@ -16,10 +16,12 @@ pub fn superfluous<'a>(children: &'a Children, units: &[Observed], own: &[String
         units.iter().flat_map(|u| &u.objects).filter_map(|o| Some((o["kind"].as_str()?, name(o)))).collect();
     // What a unit had before it may still be in use until it runs as planned: the last provision Job, an old
     // configuration that old pods mount.
-    let in_use = |o: &Value| units.iter().any(|u| label(o, UNIT) == Some(&u.name) && !u.settled());
+    // An autoscaler that is planned no longer must go at once: until then it changes what the plan says anew.
+    let in_use =
+        |o: &Value| !Kind::scales(o) && units.iter().any(|u| label(o, UNIT) == Some(&u.name) && !u.settled());
     let objects = || children.values().map(AsRef::as_ref);
     // A Job that has given up is made anew under the same name.
-    let given_up = |o: &Value| o["kind"] == "Job" && readiness::of(o).failed;
+    let given_up = |o: &Value| o["kind"] == "Job" && readiness::of(o, None).failed;
     let unplanned = |o: &Value| {
         !planned.contains(&(o["kind"].as_str().unwrap_or_default(), name(o)))
             && !own.iter().any(|own| own == name(o))
@@ -30,7 +32,7 @@ pub fn superfluous<'a>(children: &'a Children, units: &[Observed], own: &[String
     // A unit is gone when its pods are: what is below it waits for that.
     let removed = |o: &&Value| o["kind"] == "Pod" && !units.iter().any(|u| label(o, UNIT) == Some(&u.name));
     let highest = objects().filter(|o| stale(o) || removed(o)).map(tier).max();
-    objects().filter(stale).filter(|o| Some(tier(o)) == highest && !leaving(o)).collect()
+    objects().filter(stale).filter(|o| (Some(tier(o)) == highest || Kind::scales(o)) && !leaving(o)).collect()
 }
 
 /// Deletes it.

@@ -15,12 +15,13 @@ pub struct Readiness {
     pub failed: bool,
 }
 
-/// The readiness of a Deployment, StatefulSet or Job.
-pub fn of(workload: &Value) -> Readiness {
+/// The readiness of a Deployment, StatefulSet or Job. `fewest`: of as many pods as that or more, an autoscaler says
+/// how many are wanted. More of them being on their way under load is no sign of anything wrong.
+pub fn of(workload: &Value, fewest: Option<i32>) -> Readiness {
     match workload["kind"].as_str() {
         Some("Job") => job(workload),
         Some("StatefulSet") => stateful_set(workload),
-        _ => deployment(workload),
+        _ => deployment(workload, fewest),
     }
 }
 
@@ -38,15 +39,16 @@ fn desired(workload: &Value) -> i32 {
     workload["spec"]["replicas"].as_i64().map_or(1, |n| i32::try_from(n).unwrap_or(i32::MAX))
 }
 
-fn deployment(workload: &Value) -> Readiness {
+fn deployment(workload: &Value, fewest: Option<i32>) -> Readiness {
     let (status, desired) = (&workload["status"], desired(workload));
+    let enough = fewest.map_or(desired, |fewest| desired.min(fewest));
     let (updated, available) = (number(&status["updatedReplicas"]), number(&status["availableReplicas"]));
-    let newest_only = updated >= desired && number(&status["replicas"]) == updated;
+    let newest_only = updated >= enough && number(&status["replicas"]) == updated;
     Readiness {
         ready: number(&status["readyReplicas"]).min(desired),
         desired,
-        settled: observed(workload) && newest_only && available >= desired,
-        serving: available >= desired,
+        settled: observed(workload) && newest_only && available >= enough,
+        serving: available >= enough,
         failed: false,
     }
 }

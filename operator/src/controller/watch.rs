@@ -1,10 +1,11 @@
 //! One watch a kind: fills the cache and says whose platform is to be looked at.
 //!
 //! Each kind is listed once at the start and watched from there on. What is not needed is dropped before it is kept:
-//! of managedFields only the operator's own entry, of a Pod everything but its labels and status, of a stored revision
+//! of managedFields only the operator's own entries, of a Pod everything but its labels and status, of a stored revision
 //! its content.
 
 use super::cache::{Cache, Key};
+use super::claim::HELPER;
 use super::diff::MANAGER;
 use super::kinds::{Kind, Role};
 use super::queue::key_of;
@@ -95,7 +96,8 @@ fn pruned(kind: &Kind, mut object: DynamicObject) -> Value {
     object.metadata.managed_fields =
         object.metadata.managed_fields.take().filter(|_| !watched).map(|fields| {
             let own = |f: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| {
-                f.manager.as_deref() == Some(MANAGER) && f.operation.as_deref() == Some("Apply")
+                matches!(f.manager.as_deref(), Some(MANAGER | HELPER))
+                    && f.operation.as_deref() == Some("Apply")
             };
             fields.into_iter().filter(own).collect()
         });

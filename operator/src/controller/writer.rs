@@ -38,9 +38,19 @@ impl Writer {
 
     /// Server-side apply: sets the planned fields and gives up those that are planned no longer.
     pub async fn apply(&self, kind: &Kind, namespace: &str, object: &Value) -> Result<Value, Error> {
+        self.apply_as(&PatchParams::apply(MANAGER).force(), kind, namespace, object).await
+    }
+
+    /// The same under another name; without force it fails where a field has another value and an owner.
+    pub async fn apply_as(
+        &self,
+        params: &PatchParams,
+        kind: &Kind,
+        namespace: &str,
+        object: &Value,
+    ) -> Result<Value, Error> {
         let (api, name) = (self.api(kind, namespace)?, name(object));
-        let params = PatchParams::apply(MANAGER).force();
-        let applied = api.patch(name, &params, &Patch::Apply(object)).await;
+        let applied = api.patch(name, params, &Patch::Apply(object)).await;
         applied.map(as_value).map_err(Error::api(format!("apply {} {name}", kind.kind)))
     }
 

@@ -1,5 +1,6 @@
 //! The pure parts of the controller.
 
+mod claim;
 mod diff;
 mod keys;
 mod rollout;

@@ -31,7 +31,11 @@ const KINDS: [&str; 7] =
 
 fn children(objects: Vec<Value>) -> Children {
     let with_key = |object: Value| {
-        let kind = KINDS.into_iter().chain(["Job"]).find(|k| object["kind"] == *k).expect("a kind");
+        let kind = KINDS
+            .into_iter()
+            .chain(["Job", "HorizontalPodAutoscaler"])
+            .find(|k| object["kind"] == *k)
+            .expect("a kind");
         ((kind, object["metadata"]["name"].as_str().expect("a name").to_owned()), Arc::new(object))
     };
     objects.into_iter().map(with_key).collect()
@@ -180,4 +184,18 @@ fn the_old_provision_job_goes_when_the_new_one_is_done() {
     let unit = |settled| [observed("provision", Tier::Data, vec![new.clone()], settled)];
     assert!(superfluous(&all, &unit(false), &[]).is_empty());
     assert_eq!(names(&superfluous(&all, &unit(true), &[])), ["Job orion-provision-1"]);
+}
+
+#[test]
+fn an_autoscaler_goes_at_once_when_it_is_planned_no_longer_and_with_what_it_scales() {
+    let mut objects = platform();
+    objects.push(object("HorizontalPodAutoscaler", "orion-auth", "auth", 2));
+    let all = children(objects);
+    let kept: Vec<Value> =
+        platform().into_iter().filter(|o| o["metadata"]["labels"]["orion.dev/tier"] == "2").collect();
+    let stores = vec![object("StatefulSet", "orion-postgres", "postgres", 0)];
+    let units = [observed("postgres", Tier::Data, stores, true), observed("auth", Tier::Auth, kept, false)];
+    assert_eq!(names(&superfluous(&all, &units, &[])), ["HorizontalPodAutoscaler orion-auth"]);
+    let Step::Tier(step) = next(&all, DeletionPolicy::Delete) else { panic!("auth runs") };
+    assert_eq!(names(&step), ["Deployment orion-auth", "HorizontalPodAutoscaler orion-auth"]);
 }
