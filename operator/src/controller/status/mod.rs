@@ -193,8 +193,13 @@ fn unit_status(unit: &Observed, decision: &Decision) -> UnitStatus {
         desired: unit.readiness.desired,
         image: unit.image.clone(),
         health: unit.health,
-        message: waits.or_else(|| unit.cause.clone()),
+        message: waits.or_else(|| unit.cause.clone()).or_else(|| stopped(unit)),
     }
+}
+
+/// Nothing is wrong with it, but nobody should have to wonder why it does nothing.
+fn stopped(unit: &Observed) -> Option<String> {
+    (unit.readiness.settled && unit.readiness.desired == 0).then(|| "scaled to 0".to_owned())
 }
 
 /// "auth: CrashLoopBackOff, exit 1: …".
