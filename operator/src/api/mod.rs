@@ -3,21 +3,27 @@
 //! What the schema can say is said here, so that the API server refuses a wrong manifest before anything happens;
 //! `validate` holds the few rules that need the catalog's graph.
 
+mod affinity;
 mod common;
 mod crd;
 pub mod examples;
 mod exposure;
 mod platform;
+mod pod;
 mod rollout;
+mod scale;
 mod services;
 mod status;
 mod stores;
 
+pub use affinity::*;
 pub use common::{ResourceList, Resources, SecretRef};
 pub use crd::{crd, crd_yaml};
 pub use exposure::*;
 pub use platform::*;
+pub use pod::*;
 pub use rollout::*;
+pub use scale::*;
 pub use services::*;
 pub use status::*;
 pub use stores::*;

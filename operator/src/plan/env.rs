@@ -9,6 +9,8 @@ pub(super) const CREDENTIALS: &str = "/run/orion/credentials";
 pub(super) const TOKENS: &str = "/run/orion/tokens";
 pub(super) const CALLER_KEYS: &str = "/etc/orion/caller-keys";
 
+const SHUTDOWN_GRACE: &str = "ORION_SHUTDOWN_GRACE";
+
 /// Set for every service, or decided by the plan in another way (the ports). So is every name that starts with
 /// `ORION_PEER_`, and what a generated secret is called.
 const RESERVED: &[&str] = &[
@@ -81,9 +83,19 @@ pub(super) fn variables(scope: &Scope, service: &Service) -> Vec<Value> {
     }
     let own = all.into_iter();
     let given = scope.spec().service(service.name).map(|s| s.env.as_slice()).unwrap_or_default();
+    let grace = grace(scope, service).map(|grace| (SHUTDOWN_GRACE.to_owned(), grace));
     // What an older schema let through must not take the place of the operator's own variables.
     let given = given.iter().filter(|v| !is_reserved(&v.name)).map(|v| (v.name.clone(), v.value.clone()));
-    own.chain(given).map(|(name, value)| variable(&name, &value)).collect()
+    own.chain(grace).chain(given).map(|(name, value)| variable(&name, &value)).collect()
+}
+
+/// What running requests get of the time that the spec gives a pod to end; a person's own setting comes first. The rest
+/// is for the pre-stop sleep before, and for background work and stores after them.
+fn grace(scope: &Scope, service: &Service) -> Option<String> {
+    let spec = scope.spec().service(service.name)?;
+    let seconds = spec.pod.as_ref()?.termination_grace_period_seconds?;
+    let set = spec.env.iter().any(|variable| variable.name == SHUTDOWN_GRACE);
+    (!set).then(|| format!("{}s", seconds.saturating_sub(12).max(1)))
 }
 
 /// The API server leaves an empty value out, so that one in a plan would differ from what is there for ever.

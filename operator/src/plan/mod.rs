@@ -8,9 +8,11 @@
 mod endpoints;
 mod env;
 mod hash;
+mod placement;
 mod pod;
 pub mod provision;
 pub mod quantity;
+mod scale;
 mod scope;
 pub mod secrets;
 mod services;

@@ -4,8 +4,8 @@ use super::env::{CALLER_KEYS, CREDENTIALS, TOKENS, variables};
 use super::hash::hash8;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
-use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, secrets};
-use crate::api::{DEFAULT_REGISTRY, PodOptions, ServiceSpec, Toleration};
+use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, placement, scale, secrets};
+use crate::api::{DEFAULT_REGISTRY, ServiceSpec};
 use catalog::{MANAGEMENT_PORT, Service, audience, object_name};
 use serde_json::{Value, json};
 
@@ -31,7 +31,10 @@ pub(super) fn unit(inputs: &Inputs, service: &'static Service, provisioned: bool
     if service.edge {
         objects.extend(endpoints::external(&scope, service));
     }
-    objects.push(deployment(&scope, service));
+    let default = ServiceSpec::named(service.name);
+    let settings = spec.service(service.name).unwrap_or(&default);
+    objects.push(deployment(&scope, service, settings));
+    objects.extend(scale::objects(&scope, settings));
     Unit {
         name: service.name.to_owned(),
         kind: UnitKind::Service,
@@ -43,29 +46,34 @@ pub(super) fn unit(inputs: &Inputs, service: &'static Service, provisioned: bool
     }
 }
 
-fn deployment(scope: &Scope, service: &'static Service) -> Value {
-    let default = ServiceSpec::named(service.name);
-    let spec = scope.spec().service(service.name).unwrap_or(&default);
+fn deployment(scope: &Scope, service: &'static Service, spec: &ServiceSpec) -> Value {
     let options = spec.pod.clone().unwrap_or_default();
-    let mut pod = pod::pod(scope, IDS, GRACE_SECONDS);
+    let grace = options.termination_grace_period_seconds.unwrap_or(GRACE_SECONDS);
+    let mut pod = pod::pod(scope, IDS, grace);
     pod["containers"] = json!([container(scope, service, spec)]);
     pod["volumes"] = volumes(scope, service).into_iter().map(|(volume, _)| volume).collect();
-    place(&mut pod, &options, scope);
+    placement::place(&mut pod, &options, scope);
     let mut annotations = json!(options.annotations);
     annotations[CONFIG_HASH] = hash8(&pod).into();
-    json!({
+    // What an older schema let through must not take the place of the operator's own labels.
+    let mut labels = options.labels;
+    labels.extend(scope.labels());
+    let mut deployment = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": scope.metadata(&scope.name()),
         "spec": {
-            "replicas": spec.replicas.unwrap_or(1),
             "revisionHistoryLimit": 3,
             "selector": {"matchLabels": scope.selector()},
             // A new pod is ready before an old one goes.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {"metadata": {"labels": scope.labels(), "annotations": annotations}, "spec": pod},
+            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod},
         },
-    })
+    });
+    if let Some(replicas) = scale::replicas(spec) {
+        deployment["spec"]["replicas"] = replicas.into();
+    }
+    deployment
 }
 
 fn container(scope: &Scope, service: &'static Service, spec: &ServiceSpec) -> Value {
@@ -136,26 +144,4 @@ fn tokens(scope: &Scope, service: &Service) -> Value {
         json!({"serviceAccountToken": {"path": callee, "audience": audience, "expirationSeconds": 3600}})
     });
     json!({"name": "tokens", "projected": {"defaultMode": 0o440, "sources": sources.collect::<Vec<_>>()}})
-}
-
-/// Where the pods may run, as the spec says.
-fn place(pod: &mut Value, options: &PodOptions, scope: &Scope) {
-    if !options.node_selector.is_empty() {
-        pod["nodeSelector"] = json!(options.node_selector);
-    }
-    if !options.tolerations.is_empty() {
-        let full = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        // Empty text is left out, as the API server does: otherwise it would differ for ever.
-        let clean =
-            |t: &Toleration| json!(Toleration { key: full(&t.key), value: full(&t.value), ..t.clone() });
-        pod["tolerations"] = options.tolerations.iter().map(clean).collect();
-    }
-    if !options.topology_spread.is_empty() {
-        let constraints = options.topology_spread.iter().map(|spread| {
-            let mut constraint = json!(spread);
-            constraint["labelSelector"] = json!({"matchLabels": scope.selector()});
-            constraint
-        });
-        pod["topologySpreadConstraints"] = constraints.collect();
-    }
 }

@@ -86,8 +86,8 @@ fn any_exposure() -> impl Strategy<Value = Value> {
 fn any_service(name: &'static str) -> impl Strategy<Value = Value> {
     let tolerations = proptest::collection::vec("[a-z]{0,10}", 0..3);
     let env = proptest::collection::btree_map("[A-Z_][A-Z0-9_]{0,20}", ".{0,30}", 0..4);
-    (any::<bool>(), 0i32..=50, any_resources(), env, tolerations).prop_map(
-        move |(enabled, replicas, resources, env, keys)| {
+    (any::<bool>(), any_scale(), any_resources(), env, tolerations, any_marks()).prop_map(
+        move |(enabled, scale, resources, env, keys, marks)| {
             let env: Vec<Value> =
                 env.iter().map(|(name, value)| serde_json::json!({"name": name, "value": value})).collect();
             let toleration = |key: &String| Toleration {
@@ -96,10 +96,53 @@ fn any_service(name: &'static str) -> impl Strategy<Value = Value> {
                 ..Toleration::default()
             };
             let tolerations: Vec<Toleration> = keys.iter().map(toleration).collect();
-            serde_json::json!({
-                "name": name, "enabled": enabled, "replicas": replicas, "resources": resources, "env": env,
-                "pod": {"tolerations": tolerations},
-            })
+            let mut pod = marks;
+            pod["tolerations"] = serde_json::json!(tolerations);
+            let mut service = serde_json::json!({
+                "name": name, "enabled": enabled, "resources": resources, "env": env, "pod": pod,
+            });
+            service.as_object_mut().expect("an object").extend(scale);
+            service
         },
     )
+}
+
+/// A number of pods, an autoscaler, or, as the schema doesn't let through, both.
+fn any_scale() -> impl Strategy<Value = serde_json::Map<String, Value>> {
+    let memory = proptest::option::of(1i32..=1000);
+    let autoscaling = (1i32..=100, 1i32..=100, memory).prop_map(|(a, b, memory)| {
+        let mut all = serde_json::json!({"minReplicas": a.min(b), "maxReplicas": a.max(b)});
+        if let Some(memory) = memory {
+            all["targetMemoryUtilizationPercentage"] = memory.into();
+        }
+        all
+    });
+    (proptest::option::of(0i32..=50), proptest::option::of(autoscaling)).prop_map(
+        |(replicas, autoscaling)| {
+            let replicas = replicas.map(|n| ("replicas".to_owned(), n.into()));
+            replicas.into_iter().chain(autoscaling.map(|a| ("autoscaling".to_owned(), a))).collect()
+        },
+    )
+}
+
+/// Labels, among them some of the operator's own, which an older schema may have let through.
+fn any_marks() -> impl Strategy<Value = Value> {
+    let key = prop_oneof![
+        "[a-z]{1,10}",
+        Just("app.kubernetes.io/name".to_owned()),
+        Just("orion.dev/tier".to_owned())
+    ];
+    let labels = proptest::collection::btree_map(key, "[a-z]{1,10}", 0..4);
+    let class = proptest::option::of("[a-z]{1,10}");
+    let grace = proptest::option::of(0u32..=600);
+    (labels, class, grace).prop_map(|(labels, class, grace)| {
+        let mut pod = serde_json::json!({"labels": labels});
+        if let Some(class) = class {
+            pod["priorityClassName"] = class.into();
+        }
+        if let Some(grace) = grace {
+            pod["terminationGracePeriodSeconds"] = grace.into();
+        }
+        pod
+    })
 }

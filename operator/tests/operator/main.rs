@@ -7,5 +7,6 @@ mod plan;
 mod plan_properties;
 mod provision;
 mod revision;
+mod scale;
 mod stores;
 mod validate;

@@ -37,6 +37,19 @@ rabbitmq: {external: {host: mq.example.com, managementPort: 443, tls: true, secr
       nodeSelector: {disktype: ssd}
       tolerations: [{key: spot, operator: Exists, effect: NoSchedule}, {operator: Exists, effect: NoExecute, tolerationSeconds: 60}]
       topologySpread: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone}]
+      priorityClassName: business-critical
+      terminationGracePeriodSeconds: 60
+      labels: {example.com/cost-centre: "4711"}
+      affinity:
+        nodeAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [amd64, arm64]}]}]
+          preferredDuringSchedulingIgnoredDuringExecution:
+            - {weight: 10, preference: {matchExpressions: [{key: spot, operator: DoesNotExist}]}}
+        podAntiAffinity:
+          preferredDuringSchedulingIgnoredDuringExecution:
+            - weight: 100
+              podAffinityTerm: {labelSelector: {matchLabels: {app: noisy}}, topologyKey: kubernetes.io/hostname}
       annotations: {prometheus.io/scrape: "true"}"#,
     },
     Good {
@@ -48,6 +61,10 @@ rabbitmq: {external: {host: mq.example.com, managementPort: 443, tls: true, secr
     env:
       - {name: ORION_OTLP_ENDPOINT, value: "http://collector.observability:4318"}
       - {name: ORION_OTLP_SAMPLE_RATIO, value: "0.1"}"#,
+    },
+    Good {
+        what: "services that follow their load",
+        spec: "{services: [{name: auth, autoscaling: {minReplicas: 2, maxReplicas: 10, targetCPUUtilizationPercentage: 60, targetMemoryUtilizationPercentage: 80}}, {name: user, autoscaling: {maxReplicas: 3}}]}",
     },
     Good { what: "a service that is stopped and kept", spec: "{services: [{name: user, replicas: 0}]}" },
     Good {
