@@ -8,6 +8,7 @@ mod operator_drift;
 mod operator_install;
 mod operator_restart;
 mod operator_revisions;
+mod operator_scale;
 mod operator_steady;
 mod operator_two;
 mod order;
