@@ -1,0 +1,5 @@
+//! `kubectl orion`: the same client, found by kubectl under this name.
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

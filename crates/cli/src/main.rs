@@ -1,0 +1,5 @@
+//! `orion`: the command-line client.
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}
