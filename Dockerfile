@@ -10,8 +10,8 @@ COPY . .
 ENV CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all --remap-path-prefix=/usr/local/cargo=/cargo"
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/orion/target \
     cargo build --release --locked --bins --target x86_64-unknown-linux-gnu \
-      -p operator -p auth -p user -p gateway \
-    && mkdir /out && cd target/x86_64-unknown-linux-gnu/release && cp operator auth user gateway /out/
+      -p operator -p storekeeper -p auth -p user -p gateway \
+    && mkdir /out && cd target/x86_64-unknown-linux-gnu/release && cp operator storekeeper auth user gateway /out/
 RUN mkdir -p /rootfs/etc/ssl/certs \
     && cp /etc/ssl/certs/ca-certificates.crt /rootfs/etc/ssl/certs/ \
     && echo "orion:x:65532:65532::/:/sbin/nologin" > /rootfs/etc/passwd \
@@ -25,6 +25,10 @@ USER 65532:65532
 FROM base AS operator
 COPY --from=build /out/operator /operator
 ENTRYPOINT ["/operator"]
+
+FROM base AS storekeeper
+COPY --from=build /out/storekeeper /storekeeper
+ENTRYPOINT ["/storekeeper"]
 
 FROM base AS auth
 COPY --from=build /out/auth /auth

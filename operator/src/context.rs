@@ -28,15 +28,15 @@ pub struct Options {
         value_name = "BOOL", global = true
     )]
     pub all_namespaces: bool,
-    /// The operator's own image: the provision Job runs it too.
+    /// What the Jobs run that work inside the stores.
     #[arg(
         long,
-        env = "ORION_OPERATOR_IMAGE",
+        env = "ORION_STOREKEEPER_IMAGE",
         value_name = "IMAGE",
-        default_value = concat!("ghcr.io/orion-platform/operator:", env!("CARGO_PKG_VERSION")),
+        default_value = concat!("ghcr.io/orion-platform/storekeeper:", env!("CARGO_PKG_VERSION")),
         global = true
     )]
-    pub operator_image: String,
+    pub storekeeper_image: String,
     /// Address for /livez, /readyz and /metrics.
     #[arg(
         long,
@@ -81,7 +81,7 @@ pub struct Context {
     pub probes: Arc<Probes>,
     pub keys: CallerKeys,
     pub recorder: Recorder,
-    pub operator_image: String,
+    pub storekeeper_image: String,
     pub memory: Memory,
 }
 

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use operator::context::Options;
-use operator::{api, controller, provision};
+use operator::{api, controller};
 use std::process::ExitCode;
 
 /// Brings OrionPlatform objects up tier by tier, keeps them so, and takes them down in reverse.
@@ -19,8 +19,6 @@ struct Cli {
 enum Command {
     /// Look after the platforms of a cluster. This is the default.
     Run,
-    /// Give each service its account in each store. The operator starts this as a Job.
-    Provision(provision::Args),
     /// Print the CustomResourceDefinition as YAML.
     Crd,
 }
@@ -28,10 +26,9 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // kube and the stores' clients would each look for a provider of their own.
+    // kube and the probe's client would each look for a provider of their own.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match cli.command.unwrap_or(Command::Run) {
-        Command::Provision(args) => provision::main(&args).await,
         Command::Crd => {
             print!("{}", api::crd_yaml());
             ExitCode::SUCCESS

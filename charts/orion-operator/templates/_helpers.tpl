@@ -26,6 +26,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{- define "orion-operator.storekeeper" -}}
+{{- with .Values.storekeeper -}}
+{{ .repository }}:{{ default $.Chart.AppVersion .tag }}{{ with .digest }}@{{ . }}{{ end }}
+{{- end -}}
+{{- end -}}
+
 {{/* The one namespace that is watched, unless all are. */}}
 {{- define "orion-operator.namespace" -}}
 {{- default .Release.Namespace .Values.watch.namespace -}}

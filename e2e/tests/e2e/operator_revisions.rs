@@ -113,7 +113,7 @@ async fn a_newer_operator_changes_nothing_until_that_is_approved_but_edits_go_th
         arena.until_ready().await?;
         let pods = pods(arena).await?;
 
-        let newer = arena.ground.load_as("operator", "0.1.0-next").await?;
+        let newer = arena.ground.load_as("storekeeper", "0.1.0-next").await?;
         replace_operator(arena, &newer).await?;
         let held = arena.until("an update is on offer", |p| status::is_true(p, "UpdateAvailable")).await?;
         assert!(status::is_true(&held, "Ready"), "{}", status::told(&held));
@@ -174,16 +174,16 @@ async fn log_levels(arena: &Arena) -> Result<String> {
     Ok(serde_json::to_string(&user.spec.map(|spec| spec.template))?)
 }
 
-/// Whether any provisioning was made by an operator of this image.
+/// Whether any provisioning runs this image.
 async fn jobs_run(arena: &Arena, image: &str) -> Result<bool> {
     let jobs = arena.api::<Job>().list(&ListParams::default()).await?;
     Ok(jobs.iter().any(|job| serde_json::to_string(&job.spec).is_ok_and(|spec| spec.contains(image))))
 }
 
-/// The operator as a newer chart would start it: what it makes of a spec names its own image.
+/// The operator as a newer chart would start it: what it makes of a spec names its own storekeeper.
 async fn replace_operator(arena: &Arena, image: &str) -> Result<()> {
     let container = json!({
-        "name": "operator", "image": image, "env": [{"name": "ORION_OPERATOR_IMAGE", "value": image}],
+        "name": "operator", "env": [{"name": "ORION_STOREKEEPER_IMAGE", "value": image}],
     });
     let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
     let deployments = arena.api::<Deployment>();

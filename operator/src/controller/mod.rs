@@ -65,7 +65,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         cache: Arc::new(Cache::default()),
         probes: Arc::default(),
         keys: keys::CallerKeys::default(),
-        operator_image: options.operator_image.clone(),
+        storekeeper_image: options.storekeeper_image.clone(),
         memory: Memory::default(),
     });
     let queue = watch_everything(&context, scope);

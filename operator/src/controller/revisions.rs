@@ -61,8 +61,11 @@ pub async fn choose(
 fn render(context: &Context, platform: &OrionPlatform, spec: &OrionPlatformSpec) -> Revision {
     let mut platform = platform.clone();
     platform.spec = spec.clone();
-    let inputs =
-        Inputs { platform: &platform, operator_image: &context.operator_image, operator_version: VERSION };
+    let inputs = Inputs {
+        platform: &platform,
+        storekeeper_image: &context.storekeeper_image,
+        operator_version: VERSION,
+    };
     Revision {
         version: spec.version(VERSION).to_owned(),
         operator: VERSION.to_owned(),

@@ -36,8 +36,8 @@ use crate::api::OrionPlatform;
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     pub platform: &'a OrionPlatform,
-    /// The image that the provision Job runs: the operator's own.
-    pub operator_image: &'a str,
+    /// The image of the Jobs that work inside the stores.
+    pub storekeeper_image: &'a str,
     /// The operator's version: what the services run that the spec gives no version for.
     pub operator_version: &'a str,
 }

@@ -8,13 +8,13 @@ use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
 use super::secrets::{self, Place};
 use super::{Inputs, Need, PROVISION, Unit, UnitKind};
-use crate::provision::config::{
-    Document, PostgresAccount, PostgresWork, RabbitmqAccount, RabbitmqWork, RedisAccount, RedisWork, Server,
-    VIRTUAL_HOST,
-};
 use catalog::{SERVICES, STORES, Service, Store, Tier, object_name};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use storekeeper::document::{
+    Document, PostgresAccount, PostgresWork, RabbitmqAccount, RabbitmqWork, RedisAccount, RedisWork, Server,
+    VIRTUAL_HOST,
+};
 
 const DEFAULTS: Defaults = Defaults { cpu: "50m", memory: "32Mi", memory_limit: "128Mi" };
 const CONFIG: &str = "/etc/orion/provision";
@@ -54,7 +54,7 @@ pub fn job_name(platform: &str, config_hash: &str, late: &str) -> String {
 fn job(scope: &Scope, document: &Document) -> Value {
     let mut pod = pod::pod(scope, Ids::same(65532), 5);
     let resources = pod::resources(DEFAULTS, None);
-    let mut container = pod::container(scope, PROVISION, scope.inputs.operator_image, resources);
+    let mut container = pod::container(scope, PROVISION, scope.inputs.storekeeper_image, resources);
     container["args"] = json!(["provision", "--config", format!("{CONFIG}/provision.json")]);
     let mut mounts = vec![json!({"name": "config", "mountPath": CONFIG, "readOnly": true})];
     let mut volumes = vec![json!({"name": "config", "configMap": {"name": scope.name()}})];

@@ -3,10 +3,10 @@
 use super::Inputs;
 use super::scope::Scope;
 use crate::api::{External, OrionPlatformSpec, Provisioning};
-use crate::provision::config::{VIRTUAL_HOST, role_of};
 use catalog::{SecretValue, Service, Store, object_name};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use storekeeper::document::{VIRTUAL_HOST, role_of};
 
 /// A Secret that must exist before the unit's objects are applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

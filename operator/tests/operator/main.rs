@@ -5,7 +5,6 @@ mod controller;
 mod crd;
 mod plan;
 mod plan_properties;
-mod provision;
 mod revision;
 mod scale;
 mod stores;

@@ -3,11 +3,11 @@
 use operator::api::examples::platform;
 use operator::plan::{Inputs, Plan, UnitKind, plan};
 
-pub(crate) const IMAGE: &str = "ghcr.io/orion-platform/operator:0.1.0";
+pub(crate) const IMAGE: &str = "ghcr.io/orion-platform/storekeeper:0.1.0";
 
 pub(crate) fn planned(spec: &str) -> Plan {
     let platform = platform("team", "orion", spec);
-    plan(&Inputs { platform: &platform, operator_image: IMAGE, operator_version: "0.1.0" })
+    plan(&Inputs { platform: &platform, storekeeper_image: IMAGE, operator_version: "0.1.0" })
 }
 
 /// Only the objects of these units, as they would be applied.

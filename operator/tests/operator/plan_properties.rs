@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 const IMAGE: &str = super::plan::IMAGE;
 
 fn planned(platform: &OrionPlatform) -> Plan {
-    plan(&Inputs { platform, operator_image: IMAGE, operator_version: "0.1.0" })
+    plan(&Inputs { platform, storekeeper_image: IMAGE, operator_version: "0.1.0" })
 }
 
 #[test]

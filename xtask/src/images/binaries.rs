@@ -22,7 +22,7 @@ const LIMIT: u64 = 15_000_000;
 /// The user of every container of ours, as the operator's pods say too.
 const USER: u32 = 65532;
 
-/// A program that gets an image: the operator or a service.
+/// A program that gets an image: the operator, its storekeeper, or a service.
 pub struct Program {
     pub name: String,
     pub summary: String,
@@ -30,8 +30,9 @@ pub struct Program {
 
 pub fn programs() -> Vec<Program> {
     let operator = ("operator", "Runs ORION platforms: installs, upgrades, heals and explains.");
+    let storekeeper = ("storekeeper", "Works inside the stores of ORION platforms, as Jobs of the operator.");
     let services = catalog::SERVICES.iter().map(|s| (s.name, s.summary));
-    let all = std::iter::once(operator).chain(services);
+    let all = [operator, storekeeper].into_iter().chain(services);
     all.map(|(name, summary)| Program { name: name.into(), summary: summary.into() }).collect()
 }
 

@@ -84,7 +84,10 @@ fn upgrade(target: &Target, registry: &str, image: &str) -> Result<()> {
     let mut helm = target.helm()?;
     helm.args(["upgrade", "--install", RELEASE]).arg(chart());
     helm.args(["--namespace", OPERATOR_NAMESPACE, "--create-namespace"]);
-    helm.args(["--set-string", &format!("image.repository={registry}/operator,image.tag={VERSION}")]);
+    for (value, name) in [("image", "operator"), ("storekeeper", "storekeeper")] {
+        let image = format!("{value}.repository={registry}/{name},{value}.tag={VERSION}");
+        helm.args(["--set-string", &image]);
+    }
     if !image.is_empty() {
         // The tag stays the same while developing: this is what makes a new image a new pod.
         helm.args(["--set-string", &format!("podAnnotations.image=sha256-{image}")]);

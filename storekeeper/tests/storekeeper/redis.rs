@@ -1,11 +1,9 @@
 //! Redis: a user reaches its own keys and channels, and no others.
 
-use fred::prelude::*;
-use fred::types::config::ServerConfig;
-use fred::types::{ClusterHash, CustomCommand};
-use operator::provision::config::{Document, RedisAccount};
+use fred::prelude::KeysInterface;
+use storekeeper::document::{Document, RedisAccount};
 
-use super::support::{Place, run};
+use super::support::{Place, ask, redis, run};
 
 fn account(place: &Place) -> RedisAccount {
     RedisAccount {
@@ -17,27 +15,6 @@ fn account(place: &Place) -> RedisAccount {
     }
 }
 
-async fn enter(place: &Place, user: &str, password: &str) -> Result<Client, Error> {
-    let address = &place.redis;
-    let config = Config {
-        server: ServerConfig::new_centralized(address.host, address.port),
-        username: Some(user.to_owned()),
-        password: Some(password.to_owned()),
-        ..Config::default()
-    };
-    let client = Builder::from_config(config).build()?;
-    client.init().await?;
-    Ok(client)
-}
-
-/// One command, its words separated by spaces.
-async fn ask(client: &Client, command: &str) -> Result<Value, Error> {
-    let mut words = command.split(' ').map(str::to_owned);
-    let name = words.next().unwrap_or_default();
-    let arguments: Vec<String> = words.collect();
-    client.custom(CustomCommand::new(name, ClusterHash::FirstKey, false), arguments).await
-}
-
 #[tokio::test]
 async fn a_user_reaches_its_own_keys_and_channels_and_no_others() {
     let place = Place::new().await;
@@ -47,7 +24,7 @@ async fn a_user_reaches_its_own_keys_and_channels_and_no_others() {
     run(&Document { redis: Some(work), ..Document::default() }).await.unwrap();
 
     let id = &place.id;
-    let own = enter(&place, &user, "secret").await.unwrap();
+    let own = redis(&place, &user, "secret").await.unwrap();
     let allowed = [
         "PING".to_owned(),
         format!("SET auth-{id}:a 1 EX 60"),
@@ -90,14 +67,14 @@ async fn a_second_run_takes_up_a_new_password_and_keeps_the_keys() {
     let user = work.accounts[0].user.clone();
     let document = Document { redis: Some(work), ..Document::default() };
     run(&document).await.unwrap();
-    let before = enter(&place, &user, "secret").await.unwrap();
+    let before = redis(&place, &user, "secret").await.unwrap();
     ask(&before, &format!("SET auth-{}:a kept", place.id)).await.unwrap();
 
     place.file("auth-password", "new");
     run(&document).await.unwrap();
 
-    enter(&place, &user, "secret").await.unwrap_err();
-    let after = enter(&place, &user, "new").await.unwrap();
+    redis(&place, &user, "secret").await.unwrap_err();
+    let after = redis(&place, &user, "new").await.unwrap();
     let kept: String = after.get(format!("auth-{}:a", place.id)).await.unwrap();
     assert_eq!(kept, "kept");
 }

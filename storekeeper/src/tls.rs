@@ -1,4 +1,4 @@
-//! Which certificates of stores are trusted. The authorities are built in: the operator's image has no files.
+//! Which certificates of stores are trusted. The authorities are built in: the program brings them along.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::config::Server;
-use super::failure::{Failure, unreadable};
+use crate::document::Server;
+use crate::failure::{Failure, unreadable};
 
 /// The authority that the server names, or else the public ones.
-pub(super) fn config(server: &Server) -> Result<ClientConfig, Failure> {
+pub(crate) fn config(server: &Server) -> Result<ClientConfig, Failure> {
     let roots = match &server.ca_file {
         Some(file) => read(file).map_err(|error| unreadable(file, error))?,
         None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),

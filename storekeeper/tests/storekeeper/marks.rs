@@ -1,16 +1,13 @@
 //! In a store that others use too, an account that isn't the platform's own is left alone, and the refusal says how it
 //! is handed over: what it says to run is run here.
 
-use fred::prelude::*;
-use fred::types::config::ServerConfig;
-use fred::types::{ClusterHash, CustomCommand};
-use operator::provision::config::{Document, PostgresAccount, RabbitmqAccount, RedisAccount};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor};
+use storekeeper::document::{Document, PostgresAccount, RabbitmqAccount, RedisAccount};
 
-use super::support::{Place, document_of, run};
+use super::support::{Place, ask, document_of, redis, run};
 
 async fn postgres(place: &Place, role: &str, password: &str, database: &str) -> sqlx::Result<PgConnection> {
     let options = PgConnectOptions::new_without_pgpass().host(place.postgres.host).port(place.postgres.port);
@@ -91,24 +88,6 @@ async fn a_server_of_the_platforms_own_has_no_accounts_of_others() {
     admin.execute(AssertSqlSafe(role)).await.unwrap();
     run(&with_postgres(&place, "shop/orion", true)).await.unwrap();
     postgres(&place, &place.name("user"), "ours", &place.name("user_db")).await.unwrap();
-}
-
-async fn redis(place: &Place, user: &str, password: &str) -> Result<Client, Error> {
-    let config = Config {
-        server: ServerConfig::new_centralized(place.redis.host, place.redis.port),
-        username: Some(user.to_owned()),
-        password: Some(password.to_owned()),
-        ..Config::default()
-    };
-    let client = Builder::from_config(config).build()?;
-    client.init().await?;
-    Ok(client)
-}
-
-async fn ask(client: &Client, command: &str) -> Result<Value, Error> {
-    let mut words = command.split(' ').map(str::to_owned);
-    let name = words.next().unwrap_or_default();
-    client.custom(CustomCommand::new(name, ClusterHash::FirstKey, false), words.collect::<Vec<_>>()).await
 }
 
 fn with_redis(place: &Place, platform: &str) -> Document {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
-use super::config::RabbitmqWork;
-use super::failure::{Failure, Place, read_secret};
+use crate::document::RabbitmqWork;
+use crate::failure::{Failure, Place, read_secret};
 
 pub(super) struct Api {
     client: Client,
@@ -23,7 +23,7 @@ impl Api {
         let builder = Client::builder()
             .timeout(Duration::from_secs(20))
             .no_proxy()
-            .tls_backend_preconfigured(super::tls::config(server)?);
+            .tls_backend_preconfigured(crate::tls::config(server)?);
         let scheme = if server.tls { "https" } else { "http" };
         Ok(Api {
             client: builder.build().map_err(|error| place.refused(chain(&error)))?,

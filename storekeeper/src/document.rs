@@ -1,10 +1,12 @@
-//! The document that the provision Job reads. `plan::provision` builds it from the catalog and the platform's spec,
-//! the Job's subcommand carries it out: one type on both sides. It names files, never holds a password.
+//! The document that says what to provision. The operator writes it from the catalog and a platform's spec, the Job
+//! carries it out: one type on both sides. It names files, never holds a password.
 
 use std::path::{Path, PathBuf};
 
 use catalog::{KeyMode, Service, Store};
 use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, unreadable};
 
 /// What is to be provisioned. A store that is left out is somebody else's to provision (`provisioning: None`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +132,11 @@ pub fn role_of(service: &str) -> String {
 }
 
 impl Document {
+    pub fn read(path: &Path) -> Result<Document, Failure> {
+        let text = std::fs::read(path).map_err(|error| unreadable(path, error))?;
+        serde_json::from_slice(&text).map_err(|error| unreadable(path, error))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.postgres.is_none() && self.redis.is_none() && self.rabbitmq.is_none()
     }

@@ -1,9 +1,9 @@
-//! Why a store could not be provisioned, in the one line that ends up in the platform's status.
+//! Why something could not be done in a store, in the one line that ends up in the platform's status.
 
 use std::fmt;
 use std::path::Path;
 
-use super::config::Server;
+use crate::document::Server;
 
 /// Displayed as `postgres:5432: password authentication failed for user "postgres"`.
 #[derive(Debug, thiserror::Error)]
@@ -12,16 +12,16 @@ pub struct Failure {
     place: String,
     cause: String,
     /// The store may answer differently in a moment: it is starting, or on its way back.
-    pub(super) passing: bool,
+    pub(crate) passing: bool,
 }
 
 /// A store by name and place, for messages.
 #[derive(Clone, Debug)]
-pub(super) struct Place(String);
+pub(crate) struct Place(String);
 
 impl Place {
     /// A Service of the platform is known by the store's name; what is elsewhere needs its host as well.
-    pub(super) fn of(store: &str, server: &Server, port: u16) -> Place {
+    pub(crate) fn of(store: &str, server: &Server, port: u16) -> Place {
         Place(match server.host.contains('.') {
             true => format!("{store} at {}:{port}", server.host),
             false => format!("{store}:{port}"),
@@ -29,12 +29,12 @@ impl Place {
     }
 
     /// It said no, or is not what it should be: trying again at once is no use.
-    pub(super) fn refused(&self, cause: impl fmt::Display) -> Failure {
+    pub(crate) fn refused(&self, cause: impl fmt::Display) -> Failure {
         Failure { place: self.0.clone(), cause: one_line(cause), passing: false }
     }
 
     /// A service's account under the administrator's name would take that one's password and powers.
-    pub(super) fn apart<'a>(
+    pub(crate) fn apart<'a>(
         &self,
         administrator: &str,
         mut accounts: impl Iterator<Item = &'a str>,
@@ -48,13 +48,13 @@ impl Place {
     }
 
     /// No answer, or "not yet".
-    pub(super) fn passing(&self, cause: impl fmt::Display) -> Failure {
+    pub(crate) fn passing(&self, cause: impl fmt::Display) -> Failure {
         Failure { place: self.0.clone(), cause: one_line(cause), passing: true }
     }
 }
 
 /// A file that should have been mounted.
-pub(super) fn unreadable(path: &Path, error: impl fmt::Display) -> Failure {
+pub(crate) fn unreadable(path: &Path, error: impl fmt::Display) -> Failure {
     Failure { place: path.display().to_string(), cause: one_line(error), passing: false }
 }
 
@@ -63,7 +63,7 @@ fn one_line(text: impl fmt::Display) -> String {
 }
 
 /// A secret from its file, without the line break that editors add.
-pub(super) fn read_secret(path: &Path) -> Result<String, Failure> {
+pub(crate) fn read_secret(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(unreadable(path, "is empty: put the name or password into this key of the Secret")),

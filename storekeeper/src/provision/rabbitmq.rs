@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 
 use super::Say;
-use super::config::{ExchangeKeys, Queue, RabbitmqAccount, RabbitmqWork, Server};
-use super::failure::{Failure, read_secret};
 use super::mark::Mark;
 use super::rabbitmq_api::Api;
+use crate::document::{ExchangeKeys, Queue, RabbitmqAccount, RabbitmqWork, Server};
+use crate::failure::{Failure, read_secret};
 
 /// A pattern that matches no name.
 const NOTHING: &str = "^$";

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use catalog::Store;
-use operator::provision::config::{Document, PostgresWork, RabbitmqWork, RedisWork, Server};
-use operator::provision::{Failure, provision};
+use fred::prelude::*;
+use fred::types::config::ServerConfig;
+use fred::types::{ClusterHash, CustomCommand};
+use storekeeper::Failure;
+use storekeeper::document::{Document, PostgresWork, RabbitmqWork, RedisWork, Server};
+use storekeeper::provision::provision;
 use tempfile::TempDir;
 use testkit::{Administrator, administrator};
 
@@ -84,4 +88,24 @@ pub(super) fn document_of(platform: &str, fill: impl FnOnce(&mut Document)) -> D
 
 pub(super) async fn run(document: &Document) -> Result<(), Failure> {
     provision(document, Duration::from_secs(30), &|_| ()).await
+}
+
+/// A connection to Redis as somebody.
+pub(super) async fn redis(place: &Place, user: &str, password: &str) -> Result<Client, Error> {
+    let config = Config {
+        server: ServerConfig::new_centralized(place.redis.host, place.redis.port),
+        username: Some(user.to_owned()),
+        password: Some(password.to_owned()),
+        ..Config::default()
+    };
+    let client = Builder::from_config(config).build()?;
+    client.init().await?;
+    Ok(client)
+}
+
+/// One command of Redis, its words separated by spaces.
+pub(super) async fn ask(client: &Client, command: &str) -> Result<Value, Error> {
+    let mut words = command.split(' ').map(str::to_owned);
+    let name = words.next().unwrap_or_default();
+    client.custom(CustomCommand::new(name, ClusterHash::FirstKey, false), words.collect::<Vec<_>>()).await
 }

@@ -9,9 +9,9 @@ use fred::types::{ClusterHash, CustomCommand};
 use sha2::{Digest, Sha256};
 
 use super::Say;
-use super::config::{RedisAccount, RedisWork, Server};
-use super::failure::{Failure, Place, read_secret};
 use super::mark::Mark;
+use crate::document::{RedisAccount, RedisWork, Server};
+use crate::failure::{Failure, Place, read_secret};
 
 /// What every service may do, on its own keys. What lists or empties the key space of everybody is left out
 /// (KEYS and FLUSHDB are among the dangerous), and so is what changes the server or scripts that others share.
@@ -121,7 +121,7 @@ async fn connect(place: &Place, server: &Server, user: &str, password: &str) -> 
         ..Config::default()
     };
     if server.tls {
-        config.tls = Some(TlsConnector::from(super::tls::config(server)?).into());
+        config.tls = Some(TlsConnector::from(crate::tls::config(server)?).into());
     }
     let client = Builder::from_config(config)
         .with_performance_config(|performance| performance.default_command_timeout = Duration::from_secs(10))

@@ -7,9 +7,9 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, raw_sql};
 
 use super::Say;
-use super::config::{PostgresAccount, PostgresWork, Server};
-use super::failure::{Failure, Place, read_secret};
 use super::mark::Mark;
+use crate::document::{PostgresAccount, PostgresWork, Server};
+use crate::failure::{Failure, Place, read_secret};
 
 /// How long one connection attempt may take: a host that drops packets never answers.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

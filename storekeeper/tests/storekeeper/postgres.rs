@@ -1,8 +1,8 @@
 //! PostgreSQL: a role owns its database and enters no other.
 
-use operator::provision::config::{Document, PostgresAccount};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor};
+use storekeeper::document::{Document, PostgresAccount};
 
 use super::support::{Place, run};
 

@@ -1,16 +1,13 @@
-//! The provision Job's subcommand: gives each service its own account in each store, and nothing else.
+//! Gives each service its own account in each store, and nothing else.
 //!
 //! Running it again changes nothing that is right already, so the Job may be repeated at any time. What it can't do
 //! it says in one line, to standard error and to the container's termination log, where the operator reads it.
 
-pub mod config;
-mod failure;
 mod mark;
 mod postgres;
 mod rabbitmq;
 mod rabbitmq_api;
 mod redis;
-mod tls;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,8 +16,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use config::Document;
-pub use failure::Failure;
+use crate::document::Document;
+use crate::failure::Failure;
 use mark::Mark;
 
 /// What is done for one store, in words for the log.
@@ -63,13 +60,6 @@ fn leave_reason(path: &Path, failure: &Failure) {
     if let Ok(mut file) = std::fs::OpenOptions::new().write(true).open(path) {
         // Nothing is left to tell of a failure to tell.
         let _ = writeln!(file, "{failure}");
-    }
-}
-
-impl Document {
-    pub fn read(path: &Path) -> Result<Document, Failure> {
-        let text = std::fs::read(path).map_err(|error| failure::unreadable(path, error))?;
-        serde_json::from_slice(&text).map_err(|error| failure::unreadable(path, error))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lapin::options::*;
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
-use operator::provision::config::{Document, ExchangeKeys, Queue, RabbitmqAccount, RabbitmqWork};
+use storekeeper::document::{Document, ExchangeKeys, Queue, RabbitmqAccount, RabbitmqWork};
 
 use super::support::{Place, run};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use operator::provision::config::Document;
-use operator::provision::{Args, main, provision};
+use storekeeper::document::Document;
+use storekeeper::provision::{Args, main, provision};
 
 use super::support::{Place, run};
 

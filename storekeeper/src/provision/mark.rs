@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use super::config::Server;
-use super::failure::{Failure, Place};
+use crate::document::Server;
+use crate::failure::{Failure, Place};
 
 const PREFIX: &str = "orion.dev/platform/";
 

@@ -1,8 +1,0 @@
-//! Provisioning against real stores: each service can do its own, and nothing else.
-
-mod failures;
-mod marks;
-mod postgres;
-mod rabbitmq;
-mod redis;
-mod support;

@@ -1,0 +1,8 @@
+//! The storekeeper on real stores: each service can do its own, and nothing else.
+
+mod failures;
+mod marks;
+mod postgres;
+mod rabbitmq;
+mod redis;
+mod support;
