@@ -7,6 +7,7 @@ pub mod apply;
 pub mod bind;
 pub mod cache;
 pub mod claim;
+pub mod client;
 pub mod delete;
 pub mod diff;
 pub mod error;
@@ -34,14 +35,11 @@ mod queue;
 
 use crate::context::{Context, Memory, Options};
 use crate::plan;
-use anyhow::Context as _;
-use axum::http::HeaderValue;
-use axum::http::header::USER_AGENT;
 use cache::Cache;
 use kinds::KINDS;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::store;
-use kube::{Client, Config};
+use kube::Client;
 use leader::{Election, Leadership};
 use queue::Queue;
 use std::sync::Arc;
@@ -52,7 +50,22 @@ use tokio_util::sync::CancellationToken;
 /// Runs the operator until it is told to end, or has lost the lead.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let metrics = serve::metrics()?;
-    let client = client()?;
+    let client = client::of(client::in_cluster()?, client::PATIENCE)?;
+    let cache = Arc::<Cache>::default();
+    let serving = serve::run(options.listen, metrics, cache.clone());
+    tokio::select! {
+        served = serving => served,
+        worked = run_with(client, options, cache, ending()?) => worked,
+    }
+}
+
+/// The operator itself, without what there can be only one of in a process: metrics, a port, signals.
+pub async fn run_with(
+    client: Client,
+    options: &Options,
+    cache: Arc<Cache>,
+    ending: CancellationToken,
+) -> anyhow::Result<()> {
     let own = client.default_namespace().to_owned();
     let scope = options.scope(&own);
     tracing::info!(version = reconcile::VERSION, namespace = scope.as_deref().unwrap_or("(all)"), "starts");
@@ -62,19 +75,15 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         writer: writer::Writer::new(client.clone(), leadership),
         recorder: Recorder::new(client.clone(), plan::MANAGER.into()),
         client,
-        cache: Arc::new(Cache::default()),
+        cache,
         probes: Arc::default(),
         keys: keys::CallerKeys::default(),
         storekeeper_image: options.storekeeper_image.clone(),
         memory: Memory::default(),
     });
     let queue = watch_everything(&context, scope);
-    let serving = serve::run(options.listen, metrics, context.cache.clone());
     let election = options.leader_elect.then_some(election);
-    tokio::select! {
-        served = serving => served,
-        worked = work(context, queue, election, options.concurrency, &own, ending()?) => worked,
-    }
+    work(context, queue, election, options.concurrency, &own, ending).await
 }
 
 fn watch_everything(context: &Arc<Context>, scope: Option<String>) -> Queue {
@@ -118,17 +127,6 @@ async fn work(
     namespace::last_look(&context, &platforms, own).await;
     election.release().await;
     Ok(())
-}
-
-fn client() -> anyhow::Result<Client> {
-    // Never from a kubeconfig: what reads one would be 0.4 MB of an image that may have 15.
-    let mut config = Config::incluster().context(
-        "no cluster: the operator runs in a pod that has a ServiceAccount's token, as the chart makes it",
-    )?;
-    // By this name the API server's audit log tells the operator's calls apart.
-    let name = HeaderValue::from_static(concat!("orion-operator/", env!("CARGO_PKG_VERSION")));
-    config.headers.push((USER_AGENT, name));
-    Client::try_from(config).context("can't make a client for the cluster")
 }
 
 fn identity() -> String {
