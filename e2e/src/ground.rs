@@ -15,6 +15,9 @@ use tokio::sync::OnceCell;
 
 use crate::tools;
 
+/// Where our own images belong.
+const OURS: &str = "ghcr.io/orion-platform/";
+
 /// The namespace of the release that brings the definition, and runs nothing.
 pub const SYSTEM: &str = "orion-system";
 
@@ -73,9 +76,13 @@ async fn images() -> Result<Vec<Image>> {
 }
 
 async fn make_images() -> Result<()> {
+    xtask_images(&[]).await
+}
+
+async fn xtask_images(arguments: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = tokio::process::Command::new(cargo);
-    command.args(["xtask", "images"]).current_dir(root()).stdin(Stdio::null());
+    command.args(["xtask", "images"]).args(arguments).current_dir(root()).stdin(Stdio::null());
     // cargo tells tests about the crate under test; the cargo that is started here works on others.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG")) {
         command.env_remove(name);
@@ -107,11 +114,42 @@ impl Ground {
         Ok(reference)
     }
 
+    /// Another build of the operator, of a newer version, with what it rolls out: the images of that version, and its
+    /// own, are on every node from here on. Gives that version.
+    pub async fn load_next(&self) -> Result<String> {
+        if std::env::var("ORION_E2E_IMAGES").as_deref() != Ok("kept") {
+            xtask_images(&["--next"]).await?;
+        }
+        let archive = root().join("target/images/next-operator.tar");
+        let reference = reference_of(&archive)?;
+        self.cluster.load_image(&archive).await?;
+        let (_, version) = reference.rsplit_once(':').context("an image without a tag")?;
+        let ours = self.images.iter().filter(|i| i.reference.starts_with(OURS) && i.name != "operator");
+        for image in ours {
+            self.load_as(&image.name, version).await?;
+        }
+        Ok(version.to_owned())
+    }
+
     /// The full name of one of our images.
     pub fn image(&self, name: &str) -> Result<&str> {
         let found = self.images.iter().find(|image| image.name == name);
         found.map(|image| image.reference.as_str()).with_context(|| format!("there is no image {name}"))
     }
+}
+
+/// What an archive calls its image.
+fn reference_of(archive: &Path) -> Result<String> {
+    let file = File::open(archive).with_context(|| format!("read {}", archive.display()))?;
+    for entry in tar::Archive::new(file).entries()? {
+        let mut entry = entry?;
+        if entry.path()? == Path::new("manifest.json") {
+            let manifest: Value = serde_json::from_reader(&mut entry)?;
+            let tag = manifest[0]["RepoTags"][0].as_str();
+            return tag.map(str::to_owned).context("an image without a name");
+        }
+    }
+    bail!("{} is no image's archive", archive.display())
 }
 
 /// The same archive, with the image called otherwise.

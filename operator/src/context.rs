@@ -33,7 +33,7 @@ pub struct Options {
         long,
         env = "ORION_STOREKEEPER_IMAGE",
         value_name = "IMAGE",
-        default_value = concat!("ghcr.io/orion-platform/storekeeper:", env!("CARGO_PKG_VERSION")),
+        default_value = concat!("ghcr.io/orion-platform/storekeeper:", env!("ORION_BUILD_VERSION")),
         global = true
     )]
     pub storekeeper_image: String,

@@ -10,3 +10,6 @@ pub mod plan;
 pub mod revision;
 pub mod rollout;
 pub mod validate;
+
+/// The operator's version: what platforms run that say nothing.
+pub const VERSION: &str = env!("ORION_BUILD_VERSION");

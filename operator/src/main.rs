@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 /// Brings OrionPlatform objects up tier by tier, keeps them so, and takes them down in reverse.
 #[derive(Parser)]
-#[command(name = "operator", version)]
+#[command(name = "operator", version = operator::VERSION)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

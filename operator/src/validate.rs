@@ -1,11 +1,9 @@
 //! Rules that the schema cannot state because they need the catalog: what a spec asks for must be able to run.
 
+use crate::VERSION;
 use crate::api::{OrionPlatform, OrionPlatformSpec};
 use crate::plan::quantity;
 use catalog::{SERVICES, STORES, Store};
-
-/// The operator's own version: the newest that it knows how to run.
-pub const OPERATOR_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// One reason why a spec can't be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,10 +58,10 @@ fn unknown_services(spec: &OrionPlatformSpec) -> Vec<Invalid> {
 
 fn newer_version(spec: &OrionPlatformSpec) -> Option<Invalid> {
     let wanted = spec.version.as_deref()?;
-    (numbers(wanted) > numbers(OPERATOR_VERSION)).then(|| Invalid {
+    (numbers(wanted) > numbers(VERSION)).then(|| Invalid {
         field: "spec.version".to_owned(),
         message: format!(
-            "{wanted} is newer than this operator: upgrade the operator first, or write at most {OPERATOR_VERSION}"
+            "{wanted} is newer than this operator: upgrade the operator first, or write at most {VERSION}"
         ),
     })
 }

@@ -51,9 +51,12 @@ pub enum Command {
     },
     /// Make images as archives under target/images, without a container engine
     Images {
-        /// Only these; a service's name, operator, postgres, redis or rabbitmq [default: all]
+        /// Only these; a service's name, operator, storekeeper, postgres, redis or rabbitmq [default: all]
         #[arg(value_name = "NAME")]
         names: Vec<String>,
+        /// Make the operator only, as the next minor version, under target/images/next-operator.tar: to try an upgrade
+        #[arg(long, conflicts_with = "names")]
+        next: bool,
     },
     /// Make the data stores' root file systems, which tests use too, and print where they are
     Stores,

@@ -2,13 +2,15 @@
 //! goes tier by tier, and a newer operator changes nothing until that is approved.
 
 use anyhow::{Context, Result};
+use e2e::arena::OPERATOR;
+use e2e::ground::root;
 use e2e::record::{Recorder, Seen};
-use e2e::{Arena, eventually, scene, status};
+use e2e::{Arena, eventually, scene, status, tools};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use operator::api::{OrionPlatform, Phase};
 use operator::controller::revisions::{APPROVE, ROLLBACK_TO};
 use serde_json::{Value, json};
@@ -113,7 +115,7 @@ async fn a_newer_operator_changes_nothing_until_that_is_approved_but_edits_go_th
         arena.until_ready().await?;
         let pods = pods(arena).await?;
 
-        let newer = arena.ground.load_as("storekeeper", "0.1.0-next").await?;
+        let newer = arena.ground.load_next().await?;
         replace_operator(arena, &newer).await?;
         let held = arena.until("an update is on offer", |p| status::is_true(p, "UpdateAvailable")).await?;
         assert!(status::is_true(&held, "Ready"), "{}", status::told(&held));
@@ -136,6 +138,14 @@ async fn a_newer_operator_changes_nothing_until_that_is_approved_but_edits_go_th
         let updated =
             arena.until("the update is made", |p| revision(p) == available && status::is_ready(p)).await?;
         assert!(!status::is_true(&updated, "UpdateAvailable") && jobs_run(arena, &newer).await?);
+        assert_eq!(updated.status.and_then(|s| s.version), Some(newer));
+
+        // The older build again: it reads what the newer one has stored, and is no more at liberty than that one was.
+        let pods = self::pods(arena).await?;
+        replace_operator(arena, env!("CARGO_PKG_VERSION")).await?;
+        let held = arena.until("an update is on offer", |p| status::is_true(p, "UpdateAvailable")).await?;
+        assert!(status::is_true(&held, "Ready") && revision(&held) == available, "{}", status::told(&held));
+        assert_eq!(self::pods(arena).await?, pods);
         Ok(())
     })
     .await
@@ -174,21 +184,20 @@ async fn log_levels(arena: &Arena) -> Result<String> {
     Ok(serde_json::to_string(&user.spec.map(|spec| spec.template))?)
 }
 
-/// Whether any provisioning runs this image.
-async fn jobs_run(arena: &Arena, image: &str) -> Result<bool> {
+/// Whether any provisioning is of this version.
+async fn jobs_run(arena: &Arena, version: &str) -> Result<bool> {
+    let image = format!("storekeeper:{version}\"");
     let jobs = arena.api::<Job>().list(&ListParams::default()).await?;
-    Ok(jobs.iter().any(|job| serde_json::to_string(&job.spec).is_ok_and(|spec| spec.contains(image))))
+    Ok(jobs.iter().any(|job| serde_json::to_string(&job.spec).is_ok_and(|spec| spec.contains(&image))))
 }
 
-/// The operator as a newer chart would start it: what it makes of a spec names its own storekeeper.
-async fn replace_operator(arena: &Arena, image: &str) -> Result<()> {
-    let container = json!({
-        "name": "operator", "env": [{"name": "ORION_STOREKEEPER_IMAGE", "value": image}],
-    });
-    let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-    let deployments = arena.api::<Deployment>();
-    deployments.patch(e2e::arena::OPERATOR, &PatchParams::default(), &Patch::Strategic(patch)).await?;
-    Ok(())
+/// The operator as a newer chart would start it, of another build.
+async fn replace_operator(arena: &Arena, version: &str) -> Result<()> {
+    let chart = root().join("charts/orion-operator").display().to_string();
+    let images = format!("image.tag={version},storekeeper.tag={version}");
+    let arguments = ["upgrade", OPERATOR, &chart, "-n", &arena.namespace, "--set-string", &images];
+    let quick = ["--set", "crds.install=false", "--wait", "--timeout", "180s"];
+    tools::helm(&arena.ground.cluster, &[&arguments[..], &quick[..]].concat()).await.map(drop)
 }
 
 fn image_of(seen: &Seen) -> &str {

@@ -25,7 +25,7 @@ pub fn in_cluster() -> anyhow::Result<Config> {
 /// A client of that cluster which gives up on an answer that doesn't come.
 pub fn of(mut config: Config, patience: Duration) -> anyhow::Result<Client> {
     // By this name the API server's audit log tells the operator's calls apart.
-    let name = HeaderValue::from_static(concat!("orion-operator/", env!("CARGO_PKG_VERSION")));
+    let name = HeaderValue::from_static(concat!("orion-operator/", env!("ORION_BUILD_VERSION")));
     config.headers.push((USER_AGENT, name));
     config.read_timeout = Some(SILENCE);
     config.reset_reader_on_write = true;

@@ -37,9 +37,9 @@ use crate::context::{Context, Memory, Options};
 use crate::plan;
 use cache::Cache;
 use kinds::KINDS;
+use kube::Client;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::store;
-use kube::Client;
 use leader::{Election, Leadership};
 use queue::Queue;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ pub async fn run_with(
 ) -> anyhow::Result<()> {
     let own = client.default_namespace().to_owned();
     let scope = options.scope(&own);
-    tracing::info!(version = reconcile::VERSION, namespace = scope.as_deref().unwrap_or("(all)"), "starts");
+    tracing::info!(version = crate::VERSION, namespace = scope.as_deref().unwrap_or("(all)"), "starts");
     let leadership = if options.leader_elect { Leadership::none() } else { Leadership::always() };
     let election = Election::new(client.clone(), &own, options.lease.clone(), identity(), leadership.clone());
     let context = Arc::new(Context {

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::observe::{self, Observed};
 use super::queue::key_of;
 use super::{events, explain, foreign, keys, namespace, prune, revisions, status};
+use crate::VERSION;
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus};
 use crate::context::Context;
 use crate::revision::Revision;
@@ -20,9 +21,6 @@ use kube::runtime::controller::Action;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The operator's version: what platforms run that say nothing.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What was just learnt or written decides what is next.
 const SOON: Duration = Duration::from_millis(100);

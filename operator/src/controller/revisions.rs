@@ -3,8 +3,8 @@
 use super::cache::{Children, Key};
 use super::error::Error;
 use super::kinds::Kind;
-use super::reconcile::VERSION;
 use super::writer::Writer;
+use crate::VERSION;
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformSpec, OrionPlatformStatus, Updates};
 use crate::context::Context;
 use crate::plan::{Inputs, plan};

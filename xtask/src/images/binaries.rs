@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -38,11 +39,31 @@ pub fn programs() -> Vec<Program> {
 
 pub(super) fn build(programs: &[Program]) -> Result<Vec<Built>> {
     let names: Vec<_> = programs.iter().map(|p| p.name.as_str()).collect();
-    progress::step(&format!("compile {} (static, release)", names.join(", ")), || compile(&names))?;
-    programs.iter().map(image).collect()
+    let step = format!("compile {} (static, release)", names.join(", "));
+    progress::step(&step, || compile(&names, &build_dir(), None))?;
+    programs.iter().map(|program| image(program, &program.name, &build_dir(), VERSION)).collect()
 }
 
-fn compile(packages: &[&str]) -> Result<()> {
+/// The operator of this very source, built as another version.
+pub(super) fn next() -> Result<Built> {
+    let operator = programs().into_iter().find(|p| p.name == "operator").context("there is an operator")?;
+    let (version, dir) = (next_version(), paths::images().join("build-next"));
+    if !dir.exists() && build_dir().exists() {
+        // What it is built from is the same, and need not be built twice: only what knows the version is.
+        sh::run(Command::new("cp").arg("-al").arg(build_dir()).arg(&dir))?;
+    }
+    let step = format!("compile operator as {version} (static, release)");
+    progress::step(&step, || compile(&["operator"], &dir, Some(&version)))?;
+    image(&operator, "next-operator", &dir, &version)
+}
+
+fn next_version() -> String {
+    let mut numbers = VERSION.split('.').map(|n| n.parse::<u64>().unwrap_or(0));
+    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    format!("{major}.{}.0", minor + 1)
+}
+
+fn compile(packages: &[&str], dir: &Path, version: Option<&str>) -> Result<()> {
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|h| h + "/.cargo"))?;
     let root = paths::root();
     // No path of the building machine ends up in a binary, so that it's the same wherever it was built.
@@ -51,11 +72,15 @@ fn compile(packages: &[&str]) -> Result<()> {
     let mut cargo = sh::cargo();
     cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     // A folder of its own: other flags in the shared one would rebuild the world at each change of task.
-    cargo.env("CARGO_TARGET_DIR", build_dir()).env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", flags);
+    cargo.env("CARGO_TARGET_DIR", dir).env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", flags);
     cargo.args(["build", "--release", "--locked", "--bins", "--target", TARGET]);
     for package in packages {
         cargo.args(["--package", package]);
     }
+    match version {
+        Some(version) => cargo.env("ORION_VERSION", version),
+        None => cargo.env_remove("ORION_VERSION"),
+    };
     sh::run(&mut cargo).context("the images' programs do not compile")
 }
 
@@ -63,12 +88,12 @@ fn build_dir() -> PathBuf {
     paths::images().join("build")
 }
 
-fn image(program: &Program) -> Result<Built> {
-    let name = &program.name;
-    let binary = build_dir().join(TARGET).join("release").join(name);
+/// `name` is the archive's, `version` what the binary under `dir` was built as.
+fn image(program: &Program, name: &str, dir: &Path, version: &str) -> Result<Built> {
+    let binary = dir.join(TARGET).join("release").join(&program.name);
     let layer = paths::images().join(format!("{name}.layer.tar"));
-    write_layer(&layer, name, &binary)?;
-    let settings = settings(program);
+    write_layer(&layer, &program.name, &binary)?;
+    let settings = settings(program, version);
     let key = archive::sha256_text(&format!("{}{:?}", archive::sha256_file(&layer)?, settings));
     let path = paths::images().join(format!("archives/{name}-{}.tar", &key[..12]));
     let fresh = !path.exists();
@@ -87,16 +112,16 @@ fn image(program: &Program) -> Result<Built> {
     Ok(built)
 }
 
-fn settings(program: &Program) -> archive::Settings {
+fn settings(program: &Program, version: &str) -> archive::Settings {
     let labels = BTreeMap::from([
         ("org.opencontainers.image.title", program.name.as_str()),
         ("org.opencontainers.image.description", &program.summary),
-        ("org.opencontainers.image.version", VERSION),
+        ("org.opencontainers.image.version", version),
         ("org.opencontainers.image.licenses", "Apache-2.0"),
         ("org.opencontainers.image.vendor", "ORION"),
     ]);
     archive::Settings {
-        reference: format!("{REGISTRY}/{}:{VERSION}", program.name),
+        reference: format!("{REGISTRY}/{}:{version}", program.name),
         entrypoint: vec![format!("/{}", program.name)],
         user: format!("{USER}:{USER}"),
         env: vec!["PATH=/".into()],

@@ -119,6 +119,14 @@ pub fn command(only: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// The operator as the next minor version.
+pub fn next_command() -> Result<()> {
+    let _lock = lock("programs")?;
+    let next = binaries::next()?;
+    println!("{} in {}", next.reference, paths::shown(&next.path()));
+    Ok(())
+}
+
 pub fn stores_command() -> Result<()> {
     prerequisites::install(false)?;
     stores()?;
