@@ -50,6 +50,34 @@ impl Database {
     }
 }
 
+impl Database {
+    /// What a newer version's expand migration may do beneath a running older one: a column more in every table, a table
+    /// more, and a migration on record that this binary has never heard of.
+    pub async fn expand(&self) {
+        let pool = self.pool().await;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "SELECT quote_ident(tablename) FROM pg_tables
+             WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'",
+        )
+        .fetch_all(&pool)
+        .await
+        .expect("the tables are listed");
+        assert!(!tables.is_empty(), "nothing was migrated yet");
+        for table in tables {
+            let column =
+                format!("ALTER TABLE {table} ADD COLUMN of_the_next_version text NOT NULL DEFAULT 'new'");
+            pool.execute(AssertSqlSafe(column)).await.expect("the owner may add a column");
+        }
+        for statement in [
+            "CREATE TABLE of_the_next_version (id bigint PRIMARY KEY)",
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (99990101000000, 'of the next version', true, '\\x00', 0)",
+        ] {
+            pool.execute(statement).await.expect("the owner may do this");
+        }
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let (name, admin) = (self.name.clone(), self.admin.clone());

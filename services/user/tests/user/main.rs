@@ -2,6 +2,7 @@
 
 mod first_admin;
 mod interrupted;
+mod newer_schema;
 mod profile;
 mod registration;
 mod settings;
