@@ -3,11 +3,10 @@
 //! Only labelled objects get here, already pruned. They are kept by platform, so that a reconcile sees its own without
 //! looking through everybody's.
 
-use super::kinds::KINDS;
+use super::served::Served;
 pub use crate::plan::{INSTANCE_LABEL as INSTANCE, NAME_LABEL as UNIT, TIER_LABEL as TIER};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Namespace and name of a platform.
@@ -23,17 +22,14 @@ pub type Children = BTreeMap<(&'static str, String), Arc<Value>>;
 #[derive(Default)]
 pub struct Cache {
     platforms: RwLock<HashMap<Key, Children>>,
-    synced: AtomicUsize,
+    /// Which kinds were read, and which the cluster doesn't have.
+    pub served: Served,
 }
 
 impl Cache {
-    /// Whether every kind has been read once. Before that, what is missing here may well exist.
+    /// Whether every kind that the cluster has was read once. Before that, what is missing here may well exist.
     pub fn complete(&self) -> bool {
-        self.synced.load(Ordering::Acquire) >= KINDS.len()
-    }
-
-    pub(super) fn kind_synced(&self) {
-        self.synced.fetch_add(1, Ordering::AcqRel);
+        self.served.complete()
     }
 
     /// Everything of one platform, as it is now.

@@ -102,8 +102,14 @@ pub async fn nothing_left(
         let api: Api<DynamicObject> =
             Api::namespaced_with(client.clone(), &platform.namespace, &kind.resource());
         let selector = format!("{},{}={}", kind.selector(), super::cache::INSTANCE, platform.name);
-        let list = api.list(&ListParams::default().labels(&selector)).await;
-        for mut object in list.map_err(Error::api(format!("list {}", kind.plural)))? {
+        let list = match api.list(&ListParams::default().labels(&selector)).await {
+            // What the cluster doesn't have, or doesn't show, was not made either.
+            Err(kube::Error::Api(status)) if kind.is_optional() && matches!(status.code, 403 | 404) => {
+                continue;
+            }
+            list => list.map_err(Error::api(format!("list {}", kind.plural)))?,
+        };
+        for mut object in list {
             object.types =
                 Some(kube::core::TypeMeta { api_version: kind.api_version(), kind: kind.kind.to_owned() });
             let Ok(object) = serde_json::to_value(object) else { continue };

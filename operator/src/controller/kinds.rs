@@ -21,6 +21,18 @@ pub enum Role {
     Observed,
 }
 
+/// Whether a cluster has the kind, and what becomes of a platform where it is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// A part of Kubernetes.
+    Always,
+    /// Brought by something that has to be installed, as said here. A platform asks for it by name, so it can't be
+    /// whole without: it is Stalled, and goes on when the kind is there.
+    Required(&'static str),
+    /// A nicety: where it is missing a platform goes without, and is whole all the same.
+    Welcome,
+}
+
 #[derive(Debug)]
 pub struct Kind {
     pub group: &'static str,
@@ -28,6 +40,7 @@ pub struct Kind {
     pub kind: &'static str,
     pub plural: &'static str,
     pub role: Role,
+    pub presence: Presence,
 }
 
 const fn kind(
@@ -37,10 +50,23 @@ const fn kind(
     plural: &'static str,
     role: Role,
 ) -> Kind {
-    Kind { group, version, kind, plural, role }
+    Kind { group, version, kind, plural, role, presence: Presence::Always }
 }
 
-pub const KINDS: [Kind; 12] = [
+/// What the Prometheus operator reads.
+const fn monitor(name: &'static str, plural: &'static str) -> Kind {
+    kind("monitoring.coreos.com", "v1", name, plural, Role::Part).with(Presence::Welcome)
+}
+
+const GATEWAY_API: Presence = Presence::Required(
+    "install the Gateway API (https://gateway-api.sigs.k8s.io) with a controller for it, or choose another exposure",
+);
+const CERT_MANAGER: Presence = Presence::Required(
+    "install cert-manager (https://cert-manager.io), or name a Secret in exposure.ingress.tls.secretName",
+);
+
+/// The Jobs that a CronJob makes must not carry the operator's labels: they would be taken for superfluous.
+pub const KINDS: [Kind; 20] = [
     kind("apps", "v1", "Deployment", "deployments", Role::Workload),
     kind("apps", "v1", "StatefulSet", "statefulsets", Role::Workload),
     kind("batch", "v1", "Job", "jobs", Role::Workload),
@@ -50,12 +76,28 @@ pub const KINDS: [Kind; 12] = [
     kind("", "v1", "ServiceAccount", "serviceaccounts", Role::Part),
     kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", Role::Part),
     kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", Role::Part),
+    kind("batch", "v1", "CronJob", "cronjobs", Role::Part),
+    kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", Role::Part),
+    kind("networking.k8s.io", "v1", "Ingress", "ingresses", Role::Part),
+    kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", Role::Part).with(GATEWAY_API),
+    kind("cert-manager.io", "v1", "Certificate", "certificates", Role::Part).with(CERT_MANAGER),
+    monitor("ServiceMonitor", "servicemonitors"),
+    monitor("PodMonitor", "podmonitors"),
+    monitor("PrometheusRule", "prometheusrules"),
     kind("apps", "v1", "ControllerRevision", "controllerrevisions", Role::History),
     kind("", "v1", "Secret", "secrets", Role::Lasting),
     kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", Role::Lasting),
 ];
 
 impl Kind {
+    const fn with(self, presence: Presence) -> Kind {
+        Kind { presence, ..self }
+    }
+
+    pub fn is_optional(&self) -> bool {
+        self.presence != Presence::Always
+    }
+
     /// The kind of this name; None for a kind that no plan may contain.
     pub fn named(name: &str) -> Option<&'static Kind> {
         KINDS.iter().find(|k| k.kind == name)

@@ -16,6 +16,7 @@ pub mod explain;
 pub mod foreign;
 pub mod keys;
 pub mod kinds;
+pub mod lacking;
 pub mod leader;
 pub mod namespace;
 pub mod observe;
@@ -26,6 +27,7 @@ pub mod reconcile;
 pub mod revisions;
 pub mod secrets;
 pub mod serve;
+pub mod served;
 pub mod status;
 pub mod watch;
 pub mod why;
@@ -91,10 +93,18 @@ fn watch_everything(context: &Arc<Context>, scope: Option<String>) -> Queue {
     let (platforms, writer) = store();
     let client = &context.client;
     tokio::spawn(watch::platforms(client.clone(), scope.clone(), writer, triggers.clone()));
-    for kind in &KINDS {
+    for kind in KINDS.iter().filter(|kind| !kind.is_optional()) {
         let cache = context.cache.clone();
         tokio::spawn(watch::children(client.clone(), scope.clone(), kind, cache, triggers.clone()));
     }
+    let finder = served::Finder {
+        client: client.clone(),
+        scope,
+        cache: context.cache.clone(),
+        platforms: platforms.clone(),
+        triggers: triggers.clone(),
+    };
+    tokio::spawn(finder.run());
     tokio::spawn(probe::run(context.cache.clone(), context.probes.clone(), triggers));
     Queue { platforms, named }
 }

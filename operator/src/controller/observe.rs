@@ -27,6 +27,8 @@ pub struct Observed {
     pub health: Health,
     /// Why it is not ready, without its name.
     pub cause: Option<String>,
+    /// What the cluster doesn't have and the unit can't be whole without; it runs as well as it can.
+    pub lacks: Option<String>,
     /// The planned objects with everything bound that is known by now.
     pub objects: Vec<Value>,
 }
@@ -71,6 +73,7 @@ fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -
         image: workload.and_then(image),
         health: Health::Unknown,
         cause,
+        lacks: None,
         objects,
     }
 }

@@ -16,9 +16,11 @@ pub fn superfluous<'a>(children: &'a Children, units: &[Observed], own: &[String
         units.iter().flat_map(|u| &u.objects).filter_map(|o| Some((o["kind"].as_str()?, name(o)))).collect();
     // What a unit had before it may still be in use until it runs as planned: the last provision Job, an old
     // configuration that old pods mount.
+    // What is to take the place of a way in may have to wait for its kind.
     // An autoscaler that is planned no longer must go at once: until then it changes what the plan says anew.
+    let changes = |u: &Observed| !u.settled() || u.lacks.is_some();
     let in_use =
-        |o: &Value| !Kind::scales(o) && units.iter().any(|u| label(o, UNIT) == Some(&u.name) && !u.settled());
+        |o: &Value| !Kind::scales(o) && units.iter().any(|u| label(o, UNIT) == Some(&u.name) && changes(u));
     let objects = || children.values().map(AsRef::as_ref);
     // A Job that has given up is made anew under the same name.
     let given_up = |o: &Value| o["kind"] == "Job" && readiness::of(o, None).failed;

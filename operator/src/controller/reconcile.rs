@@ -9,10 +9,11 @@ use super::delete;
 use super::error::Error;
 use super::observe::{self, Observed};
 use super::queue::key_of;
-use super::{events, explain, foreign, keys, namespace, prune, revisions, status};
+use super::{events, explain, foreign, keys, lacking, namespace, prune, revisions, status};
 use crate::VERSION;
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus};
 use crate::context::Context;
+use crate::plan::Plan;
 use crate::revision::Revision;
 use crate::rollout::{self, Decision, Subject};
 use crate::validate::validate;
@@ -96,10 +97,12 @@ impl Reconcile<'_> {
             other => other?,
         };
         let revision = choice.revision.as_ref();
-        let (plan, version, hash) = (&revision.plan, revision.version.as_str(), revision.hash());
+        let (version, hash) = (revision.version.as_str(), revision.hash());
+        let plan = lacking::feasible(&revision.plan, &self.context.cache.served);
         let mut data = bind::secret_data(children);
-        data.extend(foreign::secrets(self.context, self.key, plan).await?);
-        let mut units = observe::units(plan, version, &data, children);
+        data.extend(foreign::secrets(self.context, self.key, &plan).await?);
+        let mut units = observe::units(&plan, version, &data, children);
+        lacking::tell(&revision.plan, &self.context.cache.served, &mut units);
         explain::health(self.context, self.key, &mut units);
         let subjects: Vec<Subject> = units.iter().map(Observed::subject).collect();
         let decisions = rollout::decide(&subjects, self.before.last_good_revision.is_some());
@@ -113,7 +116,7 @@ impl Reconcile<'_> {
                 return Ok(Action::requeue(SOON));
             }
             revisions::store(&self.context.writer, self.key, revision, children).await?;
-            failures = self.change(revision, &units, &decisions, children, data).await;
+            failures = self.change(revision, &plan, &units, &decisions, children, data).await;
         }
         if failures.iter().any(|(_, error)| error.namespace_ends()) {
             namespace::was_told(self.context, self.key);
@@ -165,6 +168,7 @@ impl Reconcile<'_> {
     async fn change(
         &self,
         revision: &Revision,
+        plan: &Plan,
         units: &[Observed],
         decisions: &[Decision],
         children: &Children,
@@ -177,7 +181,7 @@ impl Reconcile<'_> {
         if let Err(error) = self.callers(&applying).await {
             failures.push(("caller-keys".to_owned(), error));
         }
-        failures.extend(applying.run(&revision.plan, units, decisions).await);
+        failures.extend(applying.run(plan, units, decisions).await);
         let keys = keys::object_name(&self.key.name);
         let superfluous: Vec<&Value> = prune::superfluous(children, units, &[keys]);
         if let Err(error) = prune::run(writer, &superfluous).await {

@@ -3,17 +3,20 @@
 //! Each kind is listed once at the start and watched from there on. What is not needed is dropped before it is kept:
 //! of managedFields only the operator's own entries, of a Pod everything but its labels and status, of a stored revision
 //! its content.
+//!
+//! The watch of a kind that the cluster may lose ends when it does; `served` starts it again when it comes back.
 
 use super::cache::{Cache, Key};
 use super::claim::HELPER;
 use super::diff::MANAGER;
 use super::kinds::{Kind, Role};
 use super::queue::key_of;
+use super::served::State;
 use crate::api::OrionPlatform;
 use futures::StreamExt;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::watcher::{Config, Event, watcher};
+use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::runtime::{WatchStreamExt, reflector};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -21,7 +24,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Watches a kind until the process ends.
+/// Watches a kind until the process ends, or until an optional one can't be watched any more.
 pub async fn children(
     client: Client,
     namespace: Option<String>,
@@ -35,7 +38,7 @@ pub async fn children(
         None => Api::all_with(client, &resource),
     };
     let mut events = pin!(watcher(api, Config::default().labels(&kind.selector())).default_backoff());
-    let (mut fresh, mut synced) = (Vec::new(), false);
+    let mut fresh = Vec::new();
     while let Some(event) = events.next().await {
         let touched: Vec<Key> = match event {
             Ok(Event::Init) => {
@@ -48,15 +51,22 @@ pub async fn children(
             }
             Ok(Event::InitDone) => {
                 let touched = cache.replace(kind.kind, std::mem::take(&mut fresh));
-                if !std::mem::replace(&mut synced, true) {
-                    cache.kind_synced();
-                }
+                cache.served.set(kind, State::Read);
                 touched
             }
             Ok(Event::Apply(object)) => cache.put(kind.kind, pruned(kind, object)),
             Ok(Event::Delete(object)) => cache.remove(kind.kind, &pruned(kind, object)),
+            Err(error) if kind.is_optional() && is_lost(&error) => {
+                let touched = cache.replace(kind.kind, Vec::new());
+                cache.served.lose(kind, &error);
+                touched.into_iter().for_each(|key| drop(triggers.send(key)));
+                return;
+            }
             Err(error) => {
                 tracing::warn!(kind = kind.kind, %error, "watch broke, starting it again");
+                if kind.is_optional() {
+                    cache.served.not_waited_for(kind, &error);
+                }
                 continue;
             }
         };
@@ -64,6 +74,11 @@ pub async fn children(
             let _ = triggers.send(key);
         }
     }
+}
+
+/// The kind is gone, or the right to see it: trying again at once is of no use.
+fn is_lost(error: &Error) -> bool {
+    super::served::refusal(error).is_some()
 }
 
 /// Watches the platforms themselves into `writer`'s store until the process ends.

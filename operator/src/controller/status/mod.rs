@@ -72,6 +72,11 @@ impl Facts<'_> {
         })
     }
 
+    /// What the cluster doesn't have, with the unit that can't be whole without.
+    fn lacking(&self) -> Option<String> {
+        self.units.iter().find_map(|unit| Some(named(unit, unit.lacks.as_deref()?)))
+    }
+
     /// The revision that ran well before is still wanted: what differs from it is drift, not a rollout.
     fn drift_only(&self) -> bool {
         self.before.last_good_revision.as_deref() == Some(self.revision)
@@ -85,7 +90,8 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
     let all_ready = tiers.iter().all(|t| t.phase == TierPhase::Ready);
     let ill = facts.units.iter().find(|u| u.health == Health::Down && all_ready);
     let message = message(facts, &tiers, ill);
-    let ready = all_ready && ill.is_none() && facts.held.is_none();
+    let whole = all_ready && facts.lacking().is_none();
+    let ready = whole && ill.is_none() && facts.held.is_none();
     let current = tiers.iter().find(|t| t.phase != TierPhase::Ready).or(tiers.last());
     let went_back = matches!(facts.held, Some(Held::RolledBack | Held::AsAsked));
     let degraded = degraded(facts, &tiers).or_else(|| facts.held_back().filter(|_| went_back));
@@ -93,7 +99,7 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
         phase,
         ready,
         degraded,
-        stalled: stalled(facts, phase),
+        stalled: stalled(facts, phase, &tiers),
         available: facts.available,
         message: &message,
     };
@@ -105,7 +111,7 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
             Some(before) if facts.paused => Some(before.clone()),
             _ => Some(facts.revision.to_owned()),
         },
-        last_good_revision: match all_ready {
+        last_good_revision: match whole {
             true => Some(facts.revision.to_owned()),
             false => facts.before.last_good_revision.clone(),
         },
@@ -129,6 +135,7 @@ fn phase(facts: &Facts, tiers: &[TierStatus]) -> Phase {
         () if any(TierPhase::Stalled) => Phase::Stalled,
         () if rolling && facts.installed() => Phase::Updating,
         () if rolling => Phase::Installing,
+        () if facts.lacking().is_some() => Phase::Stalled,
         () if matches!(facts.held, Some(Held::RolledBack | Held::AsAsked)) => Phase::RolledBack,
         () if facts.held.is_some() => Phase::Stalled,
         () if degraded(facts, tiers).is_some() => Phase::Degraded,
@@ -137,11 +144,13 @@ fn phase(facts: &Facts, tiers: &[TierStatus]) -> Phase {
 }
 
 /// Why nothing goes on by itself, in one word; None where it does.
-fn stalled(facts: &Facts, phase: Phase) -> Option<&'static str> {
+fn stalled(facts: &Facts, phase: Phase, tiers: &[TierStatus]) -> Option<&'static str> {
+    let overdue = tiers.iter().any(|tier| tier.phase == TierPhase::Stalled);
     match (phase, facts.held) {
         (Phase::RolledBack, _) => Some("RolledBack"),
         (Phase::Stalled, Some(Held::Approval(_))) => Some("ApprovalRequired"),
         (Phase::Stalled, Some(Held::Refused(_))) => Some("RollbackRefused"),
+        (Phase::Stalled, None) if !overdue && facts.lacking().is_some() => Some("MissingKind"),
         (Phase::Stalled, _) => Some("TierTimeout"),
         _ => None,
     }
@@ -150,7 +159,9 @@ fn stalled(facts: &Facts, phase: Phase) -> Option<&'static str> {
 /// A rollout that fails is noted once, and forgotten when the spec changes: so there is never a loop.
 fn rollback(facts: &Facts, phase: Phase, cause: &str) -> Option<Rollback> {
     let noted = facts.before.rollback.clone().filter(|r| r.generation == facts.generation);
+    // What lacks a kind has not failed: it waits for somebody to install it.
     let fails = phase == Phase::Stalled && facts.roll_back && facts.held.is_none();
+    let fails = fails && facts.lacking().is_none();
     let elsewhere = facts.before.last_good_revision.as_deref().is_some_and(|good| good != facts.revision);
     noted.or_else(|| {
         (fails && elsewhere).then(|| Rollback {
@@ -175,7 +186,12 @@ fn message(facts: &Facts, tiers: &[TierStatus], ill: Option<&Observed>) -> Strin
     let first = tiers.iter().find(|t| t.phase != TierPhase::Ready);
     let trouble = first.and_then(|t| t.blocked_by.clone());
     let ill = ill.map(|u| named(u, u.cause.as_deref().unwrap_or("says that it does not work")));
-    match trouble.or(ill).or_else(|| facts.held_back()).or_else(|| degraded(facts, tiers)) {
+    match trouble
+        .or_else(|| facts.lacking())
+        .or(ill)
+        .or_else(|| facts.held_back())
+        .or_else(|| degraded(facts, tiers))
+    {
         Some(text) => text,
         None => format!("all {} parts are ready", facts.units.len()),
     }
@@ -193,7 +209,10 @@ fn unit_status(unit: &Observed, decision: &Decision) -> UnitStatus {
         desired: unit.readiness.desired,
         image: unit.image.clone(),
         health: unit.health,
-        message: waits.or_else(|| unit.cause.clone()).or_else(|| stopped(unit)),
+        message: waits
+            .or_else(|| unit.cause.clone())
+            .or_else(|| unit.lacks.clone())
+            .or_else(|| stopped(unit)),
     }
 }
 

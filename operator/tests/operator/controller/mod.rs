@@ -3,6 +3,7 @@
 mod claim;
 mod diff;
 mod keys;
+mod lacking;
 mod rollout;
 mod secrets;
 mod status;

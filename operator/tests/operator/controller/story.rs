@@ -41,6 +41,7 @@ fn unit(name: &str, tier: Tier, needs: &[&str]) -> Observed {
         image: None,
         health: Health::Unknown,
         cause: None,
+        lacks: None,
         objects: Vec::new(),
     }
 }

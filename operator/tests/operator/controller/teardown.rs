@@ -146,6 +146,7 @@ fn observed(name: &str, tier: Tier, objects: Vec<Value>, settled: bool) -> Obser
         image: None,
         health: Health::Unknown,
         cause: None,
+        lacks: None,
         objects,
     }
 }
@@ -184,6 +185,19 @@ fn the_old_provision_job_goes_when_the_new_one_is_done() {
     let unit = |settled| [observed("provision", Tier::Data, vec![new.clone()], settled)];
     assert!(superfluous(&all, &unit(false), &[]).is_empty());
     assert_eq!(names(&superfluous(&all, &unit(true), &[])), ["Job orion-provision-1"]);
+}
+
+/// Otherwise nobody could come in while what is to take its place waits for its kind.
+#[test]
+fn the_old_way_in_goes_when_the_new_one_can_be_made() {
+    let objects = vec![object("Deployment", "orion-gateway", "gateway", 4)];
+    let old = object("Service", "orion-gateway-external", "gateway", 4);
+    let all = children([objects.clone(), vec![old]].concat());
+    let mut units = [observed("gateway", Tier::Gateway, objects, true)];
+    units[0].lacks = Some("the cluster has no HTTPRoute".to_owned());
+    assert!(superfluous(&all, &units, &[]).is_empty());
+    units[0].lacks = None;
+    assert_eq!(names(&superfluous(&all, &units, &[])), ["Service orion-gateway-external"]);
 }
 
 #[test]
