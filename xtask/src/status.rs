@@ -1,5 +1,7 @@
 //! `cargo xtask status`: what is up and where, for people and for programs.
 
+use std::io::{Write, stdout};
+
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
@@ -31,8 +33,8 @@ pub struct Platform {
 pub fn command(output: Output) -> Result<()> {
     let status = read()?;
     match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&status)?),
-        Output::Text => print!("{}", text(&status)),
+        Output::Json => writeln!(stdout(), "{}", serde_json::to_string_pretty(&status)?)?,
+        Output::Text => write!(stdout(), "{}", text(&status))?,
     }
     Ok(())
 }

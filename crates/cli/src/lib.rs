@@ -14,6 +14,7 @@ use args::{Cli, Command};
 use clap::Parser;
 use session::Session;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// With this name the client writes, so that managedFields tell its changes apart.
@@ -35,6 +36,12 @@ pub fn main() -> ExitCode {
     let (cli, mut out) = (Cli::parse(), std::io::stdout());
     match runtime.block_on(execute(cli, &mut Screen::of_stdout(&mut out))) {
         Ok(code) => ExitCode::from(code),
+        // Who reads has seen enough, as `head` does.
+        Err(error)
+            if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe) =>
+        {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(ERROR)
