@@ -89,6 +89,29 @@ pub(super) fn object_name(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
+/// A host name as a route has it, perhaps with a wildcard for its first label.
+pub(super) fn route_host(_: &mut SchemaGenerator) -> Schema {
+    string(
+        253,
+        &[(
+            r"!isIP(self) && self.matches('^([*]\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+            "not the name of a host: write it in lower case without scheme, port and path, as in \"shop.example.com\" or \"*.example.com\"",
+        )],
+    )
+}
+
+/// A list of networks.
+pub(super) fn networks(_: &mut SchemaGenerator) -> Schema {
+    let network = string(
+        43,
+        &[(
+            "isCIDR(self)",
+            "not a network: write address/bits, as in \"10.0.0.0/8\"; one address is \"192.0.2.7/32\"",
+        )],
+    );
+    json_schema!({"type": "array", "maxItems": 16, "items": network, "x-kubernetes-list-type": "set"})
+}
+
 pub(super) fn image(_: &mut SchemaGenerator) -> Schema {
     string(
         512,
@@ -104,6 +127,17 @@ const KEYS: (&str, &str) = (
     "self.all(key, key.size() <= 317 && key.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
     "a key is not a name as Kubernetes has them: write name or example.com/name, in letters, digits, '-', '_' and '.'",
 );
+
+/// The rule for the values of labels.
+pub(super) const LABEL_VALUES: (&str, &str) = (
+    "self.all(key, self[key].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$'))",
+    "a value is not that of a label: use letters, digits, '-', '_' and '.'",
+);
+
+/// Labels to be found, at most eight.
+pub(super) fn label_map(_: &mut SchemaGenerator) -> Schema {
+    string_map(8, 63, &[LABEL_VALUES])
+}
 
 /// Annotations, or labels of nodes, of at most `max` entries, with rules beside the one for their keys.
 pub(super) fn string_map(max: u32, value_length: u32, more: &[(&str, &str)]) -> Schema {

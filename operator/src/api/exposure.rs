@@ -1,27 +1,44 @@
 //! How clients outside the cluster reach the gateway.
 
 use super::common::{self, rules};
+use super::routes::{GatewayApi, Ingress};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How clients outside the cluster reach the gateway: exactly one of none, nodePort or loadBalancer.
+/// How clients outside the cluster reach the gateway: exactly one of none, nodePort, loadBalancer, ingress or gatewayApi.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = rules(&[(
-    "[has(self.none), has(self.nodePort), has(self.loadBalancer)].filter(set, set).size() == 1",
-    "write exactly one of none, nodePort or loadBalancer, as in \"nodePort: {}\""
+    "[has(self.none), has(self.nodePort), has(self.loadBalancer), has(self.ingress), has(self.gatewayApi)].filter(set, set).size() == 1",
+    "write exactly one of none, nodePort, loadBalancer, ingress or gatewayApi, as in \"nodePort: {}\""
 )])))]
 pub struct Exposure {
     /// Reachable from inside the cluster only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub none: Option<NoExposure>,
-    /// A port on every node.
+    /// A port on every node. The gateway speaks plain HTTP: for TLS put something in front that ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_port: Option<NodePort>,
-    /// A load balancer of the cluster's provider.
+    /// A load balancer of the cluster's provider. The gateway speaks plain HTTP: TLS ends at the balancer, which is told
+    /// how by its provider's annotations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_balancer: Option<LoadBalancer>,
+    /// A host of the cluster's ingress controller, where TLS ends too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
+    /// Hosts of a Gateway that somebody else looks after, where TLS ends too. It needs the Gateway API in the cluster; a
+    /// platform that finds none is Stalled and says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_api: Option<GatewayApi>,
+    /// Networks of the proxies in front of the gateway, in CIDR form, as in "10.42.7.0/24": the addresses that the pods
+    /// of an ingress controller have, or those of a load balancer that speaks HTTP. What they write into X-Forwarded-For
+    /// and X-Forwarded-Proto is believed, what anybody else writes is not. Behind an ingress or a Gateway whose proxies
+    /// are not named nobody's address is known, and failed logins are counted by account only. Everything in these
+    /// networks can claim to be any client, so name them as narrowly as can be. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "common::networks")]
+    pub trusted_proxies: Vec<String>,
 }
 
 /// Reachable from inside the cluster only.
@@ -65,7 +82,8 @@ pub struct LoadBalancer {
     /// account only. Default: Local.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_traffic_policy: Option<ExternalTrafficPolicy>,
-    /// Annotations of the Service, with which providers are told what is wanted.
+    /// Annotations of the Service, with which providers are told what is wanted: a certificate for TLS, an internal
+    /// address, a size.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "annotations")]
     pub annotations: BTreeMap<String, String>,

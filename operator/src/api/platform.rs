@@ -2,6 +2,7 @@
 
 use super::common::{self, SecretRef};
 use super::exposure::Exposure;
+use super::network::NetworkPolicies;
 use super::rollout::{RolloutSpec, Updates};
 use super::services::ServiceSpec;
 use super::status::OrionPlatformStatus;
@@ -37,10 +38,11 @@ use serde::{Deserialize, Serialize};
     printcolumn = r#"{"name":"Tier","type":"string","jsonPath":".status.tier","description":"The tier that is being worked on, or the last one."}"#,
     printcolumn = r#"{"name":"Version","type":"string","jsonPath":".status.version"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"URL","type":"string","jsonPath":".status.url","priority":1}"#,
     printcolumn = r#"{"name":"Message","type":"string","jsonPath":".status.message","priority":1}"#
 )]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = super::stores::rules_of_spec()))]
+#[schemars(extend("x-kubernetes-validations" = rules_of_spec()))]
 pub struct OrionPlatformSpec {
     /// Version of all services, as in "1.2.3": the tag of their images. Default: the operator's own version, so that
     /// the platform is upgraded with the operator; write it to keep a version.
@@ -65,6 +67,11 @@ pub struct OrionPlatformSpec {
     /// How clients outside the cluster reach the gateway. Default: not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exposure: Option<Exposure>,
+    /// Deny by default: every pod of the platform may open and take only the connections that it needs, and those named
+    /// here. `networkPolicies: {}` is enough where everything is the platform's own. It takes a network that enforces
+    /// NetworkPolicies. Default: no policies, so that nothing breaks that nobody has named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_policies: Option<NetworkPolicies>,
     /// How changes are rolled out.
     pub rollout: RolloutSpec,
     /// Who decides when a newer operator changes what runs. Automatic: it does so at once, tier by tier. Manual: nothing
@@ -139,6 +146,13 @@ impl OrionPlatformSpec {
     pub fn version<'a>(&'a self, operator: &'a str) -> &'a str {
         self.version.as_deref().unwrap_or(operator)
     }
+}
+
+/// What concerns several parts of the spec.
+fn rules_of_spec() -> serde_json::Value {
+    let mut all = super::stores::rules_of_spec();
+    all.as_array_mut().expect("a list of rules").extend(super::network::rules_of_spec());
+    all
 }
 
 fn version(_: &mut SchemaGenerator) -> Schema {

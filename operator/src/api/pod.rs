@@ -117,13 +117,8 @@ pub enum WhenUnsatisfiable {
     ScheduleAnyway,
 }
 
-const LABEL_VALUES: (&str, &str) = (
-    "self.all(key, self[key].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$'))",
-    "a value is not that of a label: use letters, digits, '-', '_' and '.'",
-);
-
 fn node_selector(_: &mut SchemaGenerator) -> Schema {
-    common::string_map(16, 63, &[LABEL_VALUES])
+    common::string_map(16, 63, &[common::LABEL_VALUES])
 }
 
 /// Kubernetes' own hash is in the list too: a Deployment tells its generations apart by it.
@@ -132,7 +127,7 @@ fn pod_labels(_: &mut SchemaGenerator) -> Schema {
         "self.all(key, !key.startsWith('orion.dev/') && !(key in ['app.kubernetes.io/name', 'app.kubernetes.io/instance', 'app.kubernetes.io/managed-by', 'app.kubernetes.io/part-of', 'pod-template-hash']))",
         "the operator sets this label itself: leave it out, or choose another name",
     );
-    common::string_map(16, 63, &[LABEL_VALUES, own])
+    common::string_map(16, 63, &[common::LABEL_VALUES, own])
 }
 
 fn pod_annotations(_: &mut SchemaGenerator) -> Schema {

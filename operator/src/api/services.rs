@@ -41,6 +41,11 @@ pub struct ServiceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "common::image")]
     pub image: Option<String>,
+    /// Networks that this service may open connections to, at any port, in CIDR form, beside those of
+    /// networkPolicies.egressCIDRs. Without networkPolicies every service may reach everything. Default: none.
+    #[serde(default, rename = "egressCIDRs", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "common::networks")]
+    pub egress_cidrs: Vec<String>,
     /// Where the pods run, how they end, and what they are labelled and annotated with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodOptions>,
@@ -70,6 +75,7 @@ impl ServiceSpec {
             resources: None,
             env: Vec::new(),
             image: None,
+            egress_cidrs: Vec::new(),
             pod: None,
         }
     }

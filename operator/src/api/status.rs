@@ -34,6 +34,10 @@ pub struct OrionPlatformStatus {
     /// What is going on, or in the way, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Where clients outside the cluster reach the gateway, once that is known: a URL; with nodePort http://NODE:port,
+    /// which is any node; with gatewayApi the host alone, because the Gateway says whether clients come by https.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Ready, Reconciling, Stalled, Degraded, UpdateAvailable, and one for each tier: DataReady, CoreReady, AuthReady, BusinessReady,
     /// GatewayReady, ExtendedReady, AIReady, ManagementReady.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -175,6 +179,7 @@ impl Default for OrionPlatformStatus {
             version: None,
             tier: None,
             message: None,
+            url: None,
             conditions: Vec::new(),
             tiers: Vec::new(),
             services: Vec::new(),

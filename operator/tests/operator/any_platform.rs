@@ -10,14 +10,20 @@ pub(crate) fn any_platform() -> impl Strategy<Value = OrionPlatform> {
     let name = "[a-z]([-a-z0-9]{0,38}[a-z0-9])?";
     let services = proptest::sample::subsequence(vec!["auth", "user", "gateway"], 0..=3)
         .prop_flat_map(|names| names.into_iter().map(any_service).collect::<Vec<_>>());
-    (name, any_store(), any_store(), any_store(), services, any_exposure(), any::<bool>()).prop_map(
-        |(name, postgres, redis, rabbitmq, services, exposure, delete)| {
+    let stores = (any_store(), any_store(), any_store());
+    (name, stores, services, any_exposure(), any_policies(), any::<bool>()).prop_map(
+        |(name, (postgres, redis, rabbitmq), services, exposure, policies, delete)| {
             let mut spec = serde_json::json!({
                 "services": services,
                 "deletionPolicy": if delete { "Delete" } else { "RetainData" },
             });
-            let parts =
-                [("postgres", postgres), ("redis", redis), ("rabbitmq", rabbitmq), ("exposure", exposure)];
+            let parts = [
+                ("postgres", postgres),
+                ("redis", redis),
+                ("rabbitmq", rabbitmq),
+                ("exposure", exposure),
+                ("networkPolicies", policies),
+            ];
             for (field, value) in parts.into_iter().filter(|(_, value)| !value.is_null()) {
                 spec[field] = value;
             }
@@ -74,20 +80,84 @@ fn any_store() -> impl Strategy<Value = Value> {
 }
 
 fn any_exposure() -> impl Strategy<Value = Value> {
-    prop_oneof![
+    let way_in = prop_oneof![
         Just(Value::Null),
         Just(serde_json::json!({"none": {}})),
         proptest::option::of(1i32..=65535).prop_map(|port| serde_json::json!({"nodePort": {"port": port}})),
         proptest::option::of(1i32..=65535)
             .prop_map(|port| serde_json::json!({"loadBalancer": {"port": port}})),
-    ]
+        any_ingress(),
+        any_gateway(),
+    ];
+    (way_in, any_networks()).prop_map(|(mut way_in, networks)| {
+        if !way_in.is_null() {
+            way_in["trustedProxies"] = networks;
+        }
+        way_in
+    })
+}
+
+fn any_host() -> impl Strategy<Value = String> + Clone {
+    "([*][.])?[a-z]([-a-z0-9]{0,20}[a-z0-9])?([.][a-z]{1,20}){0,3}"
+}
+
+fn any_ingress() -> impl Strategy<Value = Value> {
+    let tls = prop_oneof![
+        Just(Value::Null),
+        "[a-z]{1,20}".prop_map(|name| serde_json::json!({"secretName": name})),
+        ("[a-z]{1,20}", proptest::sample::select(vec!["Issuer", "ClusterIssuer"])).prop_map(
+            |(name, kind)| { serde_json::json!({"certManager": {"issuer": {"name": name, "kind": kind}}}) }
+        ),
+    ];
+    let annotations = proptest::collection::btree_map("[a-z]{1,10}/[a-z]{1,10}", ".{0,20}", 0..3);
+    let (class, path) = (proptest::option::of("[a-z]{1,10}"), proptest::option::of("/[a-z]{0,10}"));
+    (any_host(), class, path, annotations, tls).prop_map(|(host, class, path, annotations, tls)| {
+        serde_json::json!({"ingress": {
+            "host": host, "className": class, "path": path, "annotations": annotations, "tls": tls,
+        }})
+    })
+}
+
+fn any_gateway() -> impl Strategy<Value = Value> {
+    let more = proptest::option::of("[a-z]{1,10}");
+    let parent = ("[a-z]{1,10}", more.clone(), more).prop_map(|(name, namespace, section)| {
+        serde_json::json!({"name": name, "namespace": namespace, "sectionName": section})
+    });
+    let (hosts, parents) =
+        (proptest::collection::btree_set(any_host(), 1..4), proptest::collection::vec(parent, 1..4));
+    (hosts, parents).prop_map(
+        |(hosts, parents)| serde_json::json!({"gatewayApi": {"hosts": hosts, "parentRefs": parents}}),
+    )
+}
+
+fn any_networks() -> impl Strategy<Value = Value> {
+    let v4 = (any::<[u8; 4]>(), 0u8..=32)
+        .prop_map(|(a, length)| format!("{}/{length}", std::net::Ipv4Addr::from(a)));
+    let v6 = (any::<[u8; 16]>(), 0u8..=128)
+        .prop_map(|(a, length)| format!("{}/{length}", std::net::Ipv6Addr::from(a)));
+    proptest::collection::vec(prop_oneof![v4, v6], 0..4).prop_map(Value::from)
+}
+
+fn any_policies() -> impl Strategy<Value = Value> {
+    let labels = |least| proptest::collection::btree_map("[a-z]{1,10}", "[a-z0-9]{0,10}", least..3usize);
+    let peers = (labels(1), labels(0))
+        .prop_map(|(namespaces, pods)| serde_json::json!({"namespaceLabels": namespaces, "podLabels": pods}));
+    let peers = proptest::collection::vec(peers, 0..3);
+    let some = (any::<bool>(), any_networks(), peers.clone(), peers.clone(), peers).prop_map(
+        |(enabled, networks, to, scrape, from)| {
+            serde_json::json!({
+                "enabled": enabled, "egressCIDRs": networks, "egressTo": to, "scrapeFrom": scrape, "ingressFrom": from,
+            })
+        },
+    );
+    prop_oneof![Just(Value::Null), some]
 }
 
 fn any_service(name: &'static str) -> impl Strategy<Value = Value> {
     let tolerations = proptest::collection::vec("[a-z]{0,10}", 0..3);
     let env = proptest::collection::btree_map("[A-Z_][A-Z0-9_]{0,20}", ".{0,30}", 0..4);
-    (any::<bool>(), any_scale(), any_resources(), env, tolerations, any_marks()).prop_map(
-        move |(enabled, scale, resources, env, keys, marks)| {
+    (any::<bool>(), any_scale(), any_resources(), env, tolerations, any_marks(), any_networks()).prop_map(
+        move |(enabled, scale, resources, env, keys, marks, networks)| {
             let env: Vec<Value> =
                 env.iter().map(|(name, value)| serde_json::json!({"name": name, "value": value})).collect();
             let toleration = |key: &String| Toleration {
@@ -100,6 +170,7 @@ fn any_service(name: &'static str) -> impl Strategy<Value = Value> {
             pod["tolerations"] = serde_json::json!(tolerations);
             let mut service = serde_json::json!({
                 "name": name, "enabled": enabled, "resources": resources, "env": env, "pod": pod,
+                "egressCIDRs": networks,
             });
             service.as_object_mut().expect("an object").extend(scale);
             service

@@ -84,6 +84,44 @@ rabbitmq: {external: {host: mq.example.com, managementPort: 443, tls: true, secr
         what: "a port on the nodes of the gateway, with client addresses kept",
         spec: "{exposure: {nodePort: {externalTrafficPolicy: Local}}}",
     },
+    Good {
+        what: "a host of the ingress controller, with every setting",
+        spec: r#"exposure:
+  ingress:
+    className: nginx
+    host: shop.example.com
+    path: /api
+    annotations: {nginx.ingress.kubernetes.io/proxy-body-size: 20m}
+    tls: {secretName: shop-tls}
+  trustedProxies: [10.42.7.0/24, "fd00:42::/64"]"#,
+    },
+    Good {
+        what: "a certificate from cert-manager",
+        spec: "{exposure: {ingress: {host: '*.example.com', tls: {certManager: {issuer: {name: team-ca, kind: Issuer}}}}}}",
+    },
+    Good {
+        what: "hosts of a Gateway",
+        spec: "exposure:
+  gatewayApi:
+    hosts: [shop.example.com, www.shop.example.com]
+    parentRefs: [{name: public, namespace: edge, sectionName: https}]",
+    },
+    Good { what: "connections denied by default", spec: "{networkPolicies: {}}" },
+    Good {
+        what: "connections denied by default, and everything that is named beside",
+        spec: r#"postgres: {external: {host: db.example.com, secretRef: {name: db-admin}}}
+services: [{name: user, egressCIDRs: [198.51.100.25/32]}]
+exposure: {ingress: {host: shop.example.com}}
+networkPolicies:
+  egressCIDRs: [10.20.0.0/16, "fd00:20::/64"]
+  egressTo: [{namespaceLabels: {kubernetes.io/metadata.name: observability}}]
+  scrapeFrom: [{namespaceLabels: {kubernetes.io/metadata.name: monitoring}, podLabels: {app.kubernetes.io/name: prometheus}}]
+  ingressFrom: [{namespaceLabels: {kubernetes.io/metadata.name: ingress-nginx}}]"#,
+    },
+    Good {
+        what: "policies that are written and not in force",
+        spec: "{networkPolicies: {enabled: false}, redis: {external: {host: r, secretRef: {name: r}}}}",
+    },
     Good { what: "no way in from outside", spec: "{exposure: {none: {}}}" },
     Good {
         what: "images of one's own",
