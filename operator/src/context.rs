@@ -82,6 +82,8 @@ pub struct Context {
     pub keys: CallerKeys,
     pub recorder: Recorder,
     pub storekeeper_image: String,
+    /// The operator's own.
+    pub namespace: String,
     pub memory: Memory,
 }
 

@@ -67,9 +67,12 @@ fn object(desired: &Map<String, Value>, live: &Map<String, Value>, path: &mut Pa
     })
 }
 
-/// The fields that tell the items of a list apart, by the list's name, as the API's schema has them.
-fn keys_of(list: &str, item: &Value) -> &'static [&'static str] {
-    match list {
+/// The fields that tell the items of a list apart, by where the list is, as the API's schema has them.
+fn keys_of(path: &Path, item: &Value) -> &'static [&'static str] {
+    // Those of a NetworkPolicy are taken as a whole: one too many lets in who must stay out.
+    let whole = path.0.iter().any(|step| step == "ingress" || step == "egress");
+    match path.0.last().map(String::as_str).unwrap_or_default() {
+        _ if whole => &[],
         "containers" | "initContainers" | "volumes" | "env" | "imagePullSecrets" | "secrets" => &["name"],
         "volumeMounts" => &["mountPath"],
         "ports" if !item["containerPort"].is_null() => &["containerPort", "protocol"],
@@ -82,8 +85,7 @@ fn keys_of(list: &str, item: &Value) -> &'static [&'static str] {
 }
 
 fn array(desired: &[Value], live: &[Value], path: &mut Path) -> Option<String> {
-    let list = path.0.last().cloned().unwrap_or_default();
-    let keys = desired.first().map_or(&[][..], |item| keys_of(&list, item));
+    let keys = desired.first().map_or(&[][..], |item| keys_of(path, item));
     if keys.is_empty() {
         if desired.len() != live.len() {
             return path.here();

@@ -81,6 +81,7 @@ pub async fn run_with(
         probes: Arc::default(),
         keys: keys::CallerKeys::default(),
         storekeeper_image: options.storekeeper_image.clone(),
+        namespace: own.clone(),
         memory: Memory::default(),
     });
     let queue = watch_everything(&context, scope);

@@ -64,6 +64,7 @@ fn render(context: &Context, platform: &OrionPlatform, spec: &OrionPlatformSpec)
     let inputs = Inputs {
         platform: &platform,
         storekeeper_image: &context.storekeeper_image,
+        operator_namespace: &context.namespace,
         operator_version: VERSION,
     };
     Revision {

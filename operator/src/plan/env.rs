@@ -120,13 +120,11 @@ fn source_address(scope: &Scope) -> &'static str {
     }
 }
 
-/// Where the services are that this one calls. Who verifies people's tokens, all but auth, asks auth for its keys.
+/// Where the services are that this one calls.
 /// A peer that is switched off keeps its variable: switching it must not restart those who call it.
 fn peers(scope: &Scope, service: &Service) -> Vec<(String, String)> {
-    let keys = (service.name != "auth").then_some("auth");
-    let mut names: Vec<&str> = service.calls.iter().copied().chain(keys).collect();
+    let mut names: Vec<&str> = super::network::callees(service).collect();
     names.sort_unstable();
-    names.dedup();
     let peers = names.into_iter().filter_map(catalog::service);
     peers
         .map(|peer| {

@@ -8,6 +8,7 @@
 mod endpoints;
 mod env;
 mod hash;
+pub mod network;
 mod placement;
 mod pod;
 pub mod provision;
@@ -38,6 +39,8 @@ pub struct Inputs<'a> {
     pub platform: &'a OrionPlatform,
     /// The image of the Jobs that work inside the stores.
     pub storekeeper_image: &'a str,
+    /// The namespace that the operator runs in: from there it asks the services how they are.
+    pub operator_namespace: &'a str,
     /// The operator's version: what the services run that the spec gives no version for.
     pub operator_version: &'a str,
 }

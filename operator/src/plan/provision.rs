@@ -7,7 +7,7 @@ use super::hash::hash8;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
 use super::secrets::{self, Place};
-use super::{Inputs, Need, PROVISION, Unit, UnitKind};
+use super::{Inputs, Need, PROVISION, Unit, UnitKind, network};
 use catalog::{SERVICES, STORES, Service, Store, Tier, object_name};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,11 @@ pub(super) fn unit(inputs: &Inputs) -> Unit {
         tier: Tier::Data,
         needs: STORES.iter().map(|store| Need { on: store.name.to_owned(), hard: true }).collect(),
         enabled: true,
-        objects: vec![pod::service_account(&scope), config, job],
+        objects: [pod::service_account(&scope), config]
+            .into_iter()
+            .chain(network::of(&scope))
+            .chain([job])
+            .collect(),
         secrets: served(inputs).filter_map(|service| secrets::credentials(inputs, service)).collect(),
     }
 }

@@ -4,7 +4,7 @@ use super::env::{CALLER_KEYS, CREDENTIALS, TOKENS, variables};
 use super::hash::hash8;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
-use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, placement, scale, secrets};
+use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, network, placement, scale, secrets};
 use crate::api::{DEFAULT_REGISTRY, ServiceSpec};
 use catalog::{MANAGEMENT_PORT, Service, audience, object_name};
 use serde_json::{Value, json};
@@ -33,6 +33,7 @@ pub(super) fn unit(inputs: &Inputs, service: &'static Service, provisioned: bool
     }
     let default = ServiceSpec::named(service.name);
     let settings = spec.service(service.name).unwrap_or(&default);
+    objects.extend(network::of(&scope));
     objects.push(deployment(&scope, service, settings));
     objects.extend(scale::objects(&scope, settings));
     Unit {

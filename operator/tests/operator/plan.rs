@@ -7,7 +7,12 @@ pub(crate) const IMAGE: &str = "ghcr.io/orion-platform/storekeeper:0.1.0";
 
 pub(crate) fn planned(spec: &str) -> Plan {
     let platform = platform("team", "orion", spec);
-    plan(&Inputs { platform: &platform, storekeeper_image: IMAGE, operator_version: "0.1.0" })
+    plan(&Inputs {
+        platform: &platform,
+        storekeeper_image: IMAGE,
+        operator_namespace: "orion-system",
+        operator_version: "0.1.0",
+    })
 }
 
 /// Only the objects of these units, as they would be applied.
@@ -99,6 +104,30 @@ fn the_gateway_is_exposed_by_a_service_of_its_own_without_the_management_port() 
     for spec in ["{}", "{exposure: {none: {}}}"] {
         assert!(objects(spec, &["gateway"]).iter().all(|o| o["spec"]["type"] != "NodePort"));
     }
+}
+
+#[test]
+fn network_policies_stand_before_the_pods_that_they_are_about() {
+    let plan = planned("{networkPolicies: {}}");
+    let mut policies = Vec::new();
+    for unit in &plan.units {
+        let place =
+            |kinds: &[&str]| unit.objects.iter().position(|o| kinds.iter().any(|kind| o["kind"] == *kind));
+        let policy = place(&["NetworkPolicy"]).expect("every unit has a policy");
+        assert!(Some(policy) < place(&["Deployment", "StatefulSet", "Job"]), "{}", unit.name);
+        policies.push(unit.objects[policy]["spec"].clone());
+    }
+    insta::assert_yaml_snapshot!(policies);
+}
+
+/// Switching them on restarts nothing.
+#[test]
+fn network_policies_change_nothing_else() {
+    let (before, mut after) = (planned("{}"), planned("{networkPolicies: {}}"));
+    for unit in &mut after.units {
+        unit.objects.retain(|object| object["kind"] != "NetworkPolicy");
+    }
+    assert_eq!(before, after);
 }
 
 /// Whoever is behind a node's address is not one client: see ORION_SOURCE_ADDRESS of the gateway.

@@ -11,7 +11,12 @@ use std::collections::BTreeSet;
 const IMAGE: &str = super::plan::IMAGE;
 
 fn planned(platform: &OrionPlatform) -> Plan {
-    plan(&Inputs { platform, storekeeper_image: IMAGE, operator_version: "0.1.0" })
+    plan(&Inputs {
+        platform,
+        storekeeper_image: IMAGE,
+        operator_namespace: "orion-system",
+        operator_version: "0.1.0",
+    })
 }
 
 #[test]
@@ -56,6 +61,7 @@ fn check(platform: &OrionPlatform) {
             assert!(seen.insert(id.clone()), "{id} is planned twice");
             labelled(&metadata["labels"], &unit.name, name);
             nothing_is_empty(object, &id);
+            is_valid(object);
             if object["spec"]["template"].is_object() {
                 workload(object, &unit.name, name);
             }
@@ -67,6 +73,40 @@ fn check(platform: &OrionPlatform) {
         }
     }
     mounts_exist(&plan, &secrets, platform);
+    pods_are_isolated(&plan, platform);
+}
+
+/// Nothing is in an object that its type doesn't have, and nothing has another type.
+fn is_valid(object: &Value) {
+    fn round_trip<T: serde::de::DeserializeOwned + serde::Serialize>(object: &Value) -> Value {
+        let read: T =
+            serde_json::from_value(object.clone()).unwrap_or_else(|error| panic!("{error}: {object}"));
+        serde_json::to_value(read).expect("JSON")
+    }
+    let again = match object["kind"].as_str().expect("a kind") {
+        "Ingress" => round_trip::<k8s_openapi::api::networking::v1::Ingress>(object),
+        "NetworkPolicy" => round_trip::<k8s_openapi::api::networking::v1::NetworkPolicy>(object),
+        "Service" => round_trip::<k8s_openapi::api::core::v1::Service>(object),
+        _ => return,
+    };
+    assert_eq!(&again, object);
+}
+
+/// With policies every pod is selected by exactly one, which is about both directions; without there are none.
+fn pods_are_isolated(plan: &Plan, platform: &OrionPlatform) {
+    let wanted = platform.spec.network_policies.as_ref().is_some_and(|policies| policies.enabled);
+    let objects = || plan.units.iter().flat_map(|u| &u.objects);
+    let policies: Vec<&Value> = objects().filter(|o| o["kind"] == "NetworkPolicy").collect();
+    assert!(wanted || policies.is_empty());
+    for template in objects().map(|o| &o["spec"]["template"]).filter(|t| t.is_object() && wanted) {
+        let selects = |policy: &&&Value| {
+            let wanted = policy["spec"]["podSelector"]["matchLabels"].as_object().expect("a selector");
+            wanted.iter().all(|(key, value)| template["metadata"]["labels"][key] == *value)
+        };
+        let selecting: Vec<&&Value> = policies.iter().filter(selects).collect();
+        assert_eq!(selecting.len(), 1, "{}", template["metadata"]["labels"]);
+        assert_eq!(selecting[0]["spec"]["policyTypes"], serde_json::json!(["Ingress", "Egress"]));
+    }
 }
 
 fn fits(name: &str, platform: &str) {
@@ -86,7 +126,7 @@ fn nothing_is_empty(value: &Value, path: &str) {
         Value::Object(fields) => {
             assert!(!fields.is_empty() || path.ends_with("emptyDir"), "{path} is an empty object");
             // Keys and values of these are people's own.
-            let maps = ["annotations", "nodeSelector", "data"];
+            let maps = ["annotations", "nodeSelector", "data", "matchLabels"];
             let fields = fields.iter().filter(|(key, _)| !maps.contains(&key.as_str()));
             fields.for_each(|(key, field)| nothing_is_empty(field, &format!("{path}.{key}")));
         }

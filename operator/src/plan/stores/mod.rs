@@ -10,7 +10,7 @@ mod redis;
 use super::hash::hash8;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
-use super::{Inputs, Unit, UnitKind, endpoints, secrets};
+use super::{Inputs, Unit, UnitKind, endpoints, network, secrets};
 use crate::api::{Managed, default_storage};
 use catalog::{Store, StoreEntry, Tier};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ fn objects(scope: &Scope, entry: &StoreEntry, managed: &Managed) -> Vec<Value> {
     let resources = pod::resources(defaults, managed.resources.as_ref());
     let kind = kind(memory_limit(&resources), ids(managed));
     let ports = [(entry.name, entry.port)].into_iter().chain(entry.extra_ports.iter().copied());
-    vec![
+    let mut objects = vec![
         pod::service_account(scope),
         json!({
             "apiVersion": "v1",
@@ -86,8 +86,10 @@ fn objects(scope: &Scope, entry: &StoreEntry, managed: &Managed) -> Vec<Value> {
         }),
         volume(scope, entry, managed),
         endpoints::cluster_ip(scope, ports.clone()),
-        stateful_set(scope, &kind, managed, resources, ports),
-    ]
+    ];
+    objects.extend(network::of(scope));
+    objects.push(stateful_set(scope, &kind, managed, resources, ports));
+    objects
 }
 
 /// The volume is an object of its own, not a template of the StatefulSet: those can't be resized.

@@ -109,3 +109,19 @@ fn what_was_planned_once_and_is_no_longer_is_found() {
     plan["spec"]["template"]["spec"]["containers"][0]["env"].as_array_mut().expect("a list").remove(0);
     assert!(first(&plan, &live()).is_some(), "an environment variable");
 }
+
+/// Lists in there have no keys of their own: one port or peer too many lets in who must stay out.
+#[test]
+fn a_network_policy_with_more_than_planned_differs() {
+    let port = |number: u16| json!({"protocol": "TCP", "port": number});
+    let policy = |ports: &[u16]| {
+        let ports: Vec<Value> = ports.iter().map(|number| port(*number)).collect();
+        json!({"kind": "NetworkPolicy", "spec": {"ingress": [{"from": [{"podSelector": {}}], "ports": ports}]}})
+    };
+    assert_eq!(first(&policy(&[3001]), &policy(&[3001])), None);
+    assert_eq!(first(&policy(&[3001]), &policy(&[3001, 22])).as_deref(), Some("spec.ingress.0.ports"));
+    assert!(first(&policy(&[3001, 9000]), &policy(&[3001])).is_some());
+    let mut open = policy(&[3001]);
+    open["spec"]["ingress"] = json!([open["spec"]["ingress"][0], {}]);
+    assert!(first(&policy(&[3001]), &open).is_some());
+}

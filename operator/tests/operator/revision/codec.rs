@@ -10,7 +10,7 @@ proptest! {
 
     #[test]
     fn any_revision_comes_out_as_it_went_in(platform in any_platform()) {
-        let inputs = Inputs { platform: &platform, storekeeper_image: "operator:1", operator_version: "0.1.0" };
+        let inputs = Inputs { platform: &platform, storekeeper_image: "operator:1", operator_namespace: "orion-system", operator_version: "0.1.0" };
         let revision = Revision {
             version: "0.1.0".into(),
             operator: "0.1.0".into(),

@@ -13,7 +13,12 @@ use operator::revision::Revision;
 pub(super) fn rendered(spec: &str, operator: &str) -> Revision {
     let platform = platform("team", "orion", spec);
     let image = format!("ghcr.io/orion-platform/operator:{operator}");
-    let plan = plan(&Inputs { platform: &platform, storekeeper_image: &image, operator_version: operator });
+    let plan = plan(&Inputs {
+        platform: &platform,
+        storekeeper_image: &image,
+        operator_namespace: "orion-system",
+        operator_version: operator,
+    });
     Revision {
         version: platform.spec.version(operator).to_owned(),
         operator: operator.to_owned(),
