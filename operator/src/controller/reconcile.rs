@@ -135,6 +135,7 @@ impl Reconcile<'_> {
             available: choice.available.as_deref(),
             roll_back: self.platform.spec.rollout.on_failure == OnFailure::Rollback,
             paused: self.platform.spec.paused,
+            url: status::url(&units, children),
             units: &units,
             decisions: &decisions,
         });

@@ -22,7 +22,7 @@ pub(super) fn cluster_ip<'a>(scope: &Scope, ports: impl Iterator<Item = (&'a str
     })
 }
 
-/// The way in from outside, if there is one: a Service of its own with the main port only. A NodePort on the unit's
+/// The way in from outside, if it is a Service: one of its own with the main port only. A NodePort on the unit's
 /// own Service would open its management port on every node as well.
 pub(super) fn external(scope: &Scope, service: &Service) -> Option<Value> {
     let exposure = scope.spec().exposure.as_ref()?;

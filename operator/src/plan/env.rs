@@ -23,6 +23,7 @@ const RESERVED: &[&str] = &[
     "ORION_CALLER_KEYS_FILE",
     "ORION_SERVICE_TOKENS_DIR",
     "ORION_SOURCE_ADDRESS",
+    "ORION_TRUSTED_PROXIES",
     "ORION_DATABASE_URL",
     "ORION_DATABASE_URL_FILE",
     "ORION_REDIS_URL",
@@ -71,6 +72,7 @@ pub(super) fn variables(scope: &Scope, service: &Service) -> Vec<Value> {
     }
     if service.edge {
         all.push(("ORION_SOURCE_ADDRESS".to_owned(), source_address(scope).to_owned()));
+        all.extend(trusted_proxies(scope).map(|networks| ("ORION_TRUSTED_PROXIES".to_owned(), networks)));
     }
     all.extend(peers(scope, service));
     for secret in service.secrets {
@@ -111,13 +113,22 @@ fn issuer(scope: &Scope) -> String {
     format!("urn:orion:{}:{}", scope.namespace(), scope.platform())
 }
 
-/// Whose address the gateway sees. A node that takes requests for all puts its own in the client's place: counted as
-/// one client, a few wrong passwords of anybody would lock everybody out.
+/// Whose address the gateway sees. A node that takes requests for all puts its own in the client's place, and so does a
+/// proxy: counted as one client, a few wrong passwords of anybody would lock everybody out.
 fn source_address(scope: &Scope) -> &'static str {
-    match scope.spec().exposure.as_ref().and_then(Exposure::external_traffic_policy) {
-        Some(ExternalTrafficPolicy::Cluster) => "shared",
-        Some(ExternalTrafficPolicy::Local) | None => "peer",
+    match &scope.spec().exposure {
+        Some(Exposure { ingress: Some(_), .. } | Exposure { gateway_api: Some(_), .. }) => "shared",
+        Some(exposure) if exposure.external_traffic_policy() == Some(ExternalTrafficPolicy::Cluster) => {
+            "shared"
+        }
+        _ => "peer",
     }
+}
+
+/// The proxies whose word about the client is taken.
+fn trusted_proxies(scope: &Scope) -> Option<String> {
+    let networks = &scope.spec().exposure.as_ref()?.trusted_proxies;
+    (!networks.is_empty()).then(|| networks.join(","))
 }
 
 /// Where the services are that this one calls.

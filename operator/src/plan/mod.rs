@@ -13,6 +13,7 @@ mod placement;
 mod pod;
 pub mod provision;
 pub mod quantity;
+mod routes;
 mod scale;
 mod scope;
 pub mod secrets;

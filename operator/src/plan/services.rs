@@ -4,7 +4,7 @@ use super::env::{CALLER_KEYS, CREDENTIALS, TOKENS, variables};
 use super::hash::hash8;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
-use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, network, placement, scale, secrets};
+use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, network, placement, routes, scale, secrets};
 use crate::api::{DEFAULT_REGISTRY, ServiceSpec};
 use catalog::{MANAGEMENT_PORT, Service, audience, object_name};
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ pub(super) fn unit(inputs: &Inputs, service: &'static Service, provisioned: bool
     let mut objects = vec![pod::service_account(&scope), endpoints::internal(&scope, service)];
     if service.edge {
         objects.extend(endpoints::external(&scope, service));
+        objects.extend(routes::objects(&scope, service));
     }
     let default = ServiceSpec::named(service.name);
     let settings = spec.service(service.name).unwrap_or(&default);

@@ -106,6 +106,32 @@ fn the_gateway_is_exposed_by_a_service_of_its_own_without_the_management_port() 
     }
 }
 
+/// The objects of the gateway by which an exposure differs from none.
+fn way_in(exposure: &str) -> Vec<serde_json::Value> {
+    let without = objects("{}", &["gateway"]);
+    let mut with = objects(&format!("{{exposure: {exposure}}}"), &["gateway"]);
+    with.retain(|object| object["kind"] != "Deployment" && !without.contains(object));
+    with
+}
+
+#[test]
+fn behind_an_ingress_the_gateway_has_one_with_its_certificate() {
+    let plain = way_in("{ingress: {host: shop.example.com}}");
+    let secret = way_in(
+        "{ingress: {className: nginx, host: shop.example.com, path: /api, annotations: {example.com/a: b}, tls: {secretName: shop-tls}}}",
+    );
+    let managed =
+        way_in("{ingress: {host: shop.example.com, tls: {certManager: {issuer: {name: letsencrypt}}}}}");
+    insta::assert_yaml_snapshot!([plain, secret, managed]);
+}
+
+#[test]
+fn behind_a_gateway_there_is_a_route_to_it() {
+    insta::assert_yaml_snapshot!(way_in(
+        "{gatewayApi: {hosts: [shop.example.com, '*.shop.example.com'], parentRefs: [{name: public, namespace: edge, sectionName: https}, {name: internal}]}}",
+    ));
+}
+
 #[test]
 fn network_policies_stand_before_the_pods_that_they_are_about() {
     let plan = planned("{networkPolicies: {}}");
@@ -139,6 +165,8 @@ fn the_gateway_is_told_where_client_addresses_are_lost() {
         ("{nodePort: {externalTrafficPolicy: Local}}", Some("Local"), "peer"),
         ("{loadBalancer: {}}", Some("Local"), "peer"),
         ("{loadBalancer: {externalTrafficPolicy: Cluster}}", Some("Cluster"), "shared"),
+        ("{ingress: {host: a.example.com}}", None, "shared"),
+        ("{gatewayApi: {hosts: [a.example.com], parentRefs: [{name: a}]}}", None, "shared"),
     ] {
         let objects = objects(&format!("{{exposure: {exposure}}}"), &["gateway"]);
         let external = objects.iter().find(|o| o["metadata"]["name"] == "orion-gateway-external");
@@ -148,6 +176,26 @@ fn the_gateway_is_told_where_client_addresses_are_lost() {
             deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array().expect("variables");
         let told = env.iter().find(|v| v["name"] == "ORION_SOURCE_ADDRESS").expect("always told");
         assert_eq!(told["value"], source, "{exposure}");
+    }
+}
+
+/// Nobody is believed who isn't named: what a client writes itself into X-Forwarded-For counts for nothing.
+#[test]
+fn only_named_proxies_are_believed() {
+    let told = |exposure: &str| {
+        let objects = objects(&format!("{{exposure: {exposure}}}"), &["gateway"]);
+        let deployment = objects.iter().find(|o| o["kind"] == "Deployment").expect("a Deployment").clone();
+        let env = &deployment["spec"]["template"]["spec"]["containers"][0]["env"];
+        let env = env.as_array().expect("variables");
+        let told = env.iter().find(|v| v["name"] == "ORION_TRUSTED_PROXIES");
+        told.map(|variable| variable["value"].as_str().expect("a list").to_owned())
+    };
+    assert_eq!(told("{none: {}}"), None);
+    assert_eq!(told("{ingress: {host: a.example.com}}"), None);
+    let named = "trustedProxies: [10.42.7.0/24, 'fd00::/64']";
+    let networks = Some("10.42.7.0/24,fd00::/64".to_owned());
+    for exposure in ["ingress: {host: a.example.com}", "loadBalancer: {}", "nodePort: {}"] {
+        assert_eq!(told(&format!("{{{exposure}, {named}}}")), networks, "{exposure}");
     }
 }
 

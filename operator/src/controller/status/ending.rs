@@ -82,6 +82,7 @@ pub fn deleting(
         conditions: Conditions::new(&before.conditions, generation, now).of(&verdict, &tiers),
         tier: tiers.last().map(|t| format!("{} {}", t.tier, t.name)),
         message: Some(message),
+        url: None,
         tiers,
         services,
         ..before.clone()

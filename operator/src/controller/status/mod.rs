@@ -6,8 +6,10 @@
 mod conditions;
 mod ending;
 mod tiers;
+mod url;
 
 pub use ending::{deleting, invalid};
+pub use url::url;
 
 use super::observe::Observed;
 use super::revisions::ROLLBACK_TO;
@@ -19,7 +21,7 @@ use k8s_openapi::jiff::Timestamp;
 use std::time::Duration;
 
 /// Everything a status is made from.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Facts<'a> {
     pub before: &'a OrionPlatformStatus,
     pub generation: i64,
@@ -36,6 +38,8 @@ pub struct Facts<'a> {
     /// A rollout that fails is to be taken back.
     pub roll_back: bool,
     pub paused: bool,
+    /// Where clients reach it.
+    pub url: Option<String>,
     pub units: &'a [Observed],
     pub decisions: &'a [Decision],
 }
@@ -123,6 +127,7 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
             .of(&verdict, &tiers),
         services: facts.units.iter().zip(facts.decisions).map(|(u, d)| unit_status(u, d)).collect(),
         message: Some(message),
+        url: facts.url.clone(),
         tiers,
     }
 }

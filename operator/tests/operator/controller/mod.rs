@@ -9,4 +9,5 @@ mod secrets;
 mod status;
 mod story;
 mod teardown;
+mod url;
 mod why;

@@ -102,6 +102,7 @@ impl Story {
             available: None,
             roll_back: self.roll_back,
             paused: self.paused,
+            url: None,
             units: &self.units,
             decisions: &decisions,
         });
