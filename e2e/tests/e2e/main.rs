@@ -5,6 +5,7 @@ mod flow_login;
 mod operator_blocked;
 mod operator_delete;
 mod operator_drift;
+mod operator_exposure;
 mod operator_install;
 mod operator_restart;
 mod operator_revisions;
