@@ -4,13 +4,17 @@
 //! for its whole duration by its own monotonic clock. The leader in turn stops writing well before that, counted from
 //! the moment it *sent* its last successful renewal.
 
+mod leadership;
+mod standby;
+
+pub use leadership::Leadership;
+
 use crate::controller::error::Error;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use standby::Seen;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -20,43 +24,6 @@ const DURATION: Duration = Duration::from_secs(15);
 const DEADLINE: Duration = Duration::from_secs(10);
 const RENEW: Duration = Duration::from_secs(4);
 const RETRY: Duration = Duration::from_secs(2);
-
-/// Whether this operator may write. Cheap to ask, so that it is asked before every write.
-#[derive(Clone)]
-pub struct Leadership {
-    began: Instant,
-    /// Milliseconds after `began` until which this operator leads.
-    until: Arc<AtomicU64>,
-}
-
-impl Leadership {
-    pub fn none() -> Self {
-        Self { began: Instant::now(), until: Arc::new(AtomicU64::new(0)) }
-    }
-
-    /// For an operator that is alone by other means.
-    pub fn always() -> Self {
-        let leadership = Self::none();
-        leadership.until.store(u64::MAX, Ordering::Release);
-        leadership
-    }
-
-    pub fn held(&self) -> bool {
-        let now = self.began.elapsed().as_millis();
-        now < u128::from(self.until.load(Ordering::Acquire))
-    }
-
-    fn extend(&self, from: Instant) {
-        let until = (from + DEADLINE).duration_since(self.began).as_millis();
-        self.until.store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Release);
-        metrics::gauge!("orion_operator_leader").set(1.0);
-    }
-
-    fn end(&self) {
-        self.until.store(0, Ordering::Release);
-        metrics::gauge!("orion_operator_leader").set(0.0);
-    }
-}
 
 /// Takes part in the election; each method returns when its phase of it is over.
 pub struct Election {
@@ -81,7 +48,7 @@ impl Election {
 
     /// Returns once this operator leads.
     pub async fn win(&mut self) {
-        let mut seen: Option<(String, Instant)> = None;
+        let mut seen = None;
         loop {
             let now = Instant::now();
             match self.try_once(&mut seen, now).await {
@@ -90,34 +57,36 @@ impl Election {
                     tracing::info!(identity = self.identity, "leads");
                     return;
                 }
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "can't take the lease, trying again"),
+                Ok(false) => match seen.as_mut() {
+                    Some(seen) => standby::wait(&self.api, &self.name, seen).await,
+                    None => sleep(RETRY).await,
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "can't take the lease, trying again");
+                    sleep(RETRY).await;
+                }
             }
-            sleep(RETRY).await;
         }
     }
 
-    async fn try_once(&mut self, seen: &mut Option<(String, Instant)>, now: Instant) -> Result<bool, Error> {
+    async fn try_once(&mut self, seen: &mut Option<Seen>, now: Instant) -> Result<bool, Error> {
         let Some(lease) = self.api.get_opt(&self.name).await.map_err(Error::api("read the Lease"))? else {
             let lease = self.written(None);
             let created = self.api.create(&PostParams::default(), &lease).await;
             return self.taken(created);
         };
-        let version = lease.metadata.resource_version.clone().unwrap_or_default();
-        let spec = lease.spec.as_ref();
-        let holder = spec.and_then(|s| s.holder_identity.as_deref()).unwrap_or_default();
-        let duration = spec.and_then(|s| s.lease_duration_seconds).unwrap_or(0).max(0);
-        let since = match seen {
-            Some((known, since)) if *known == version => *since,
-            _ => now,
-        };
-        *seen = Some((version, since));
-        let over = now.duration_since(since) > Duration::from_secs(u64::from(duration.unsigned_abs()));
+        let sign = Seen::new(&lease, now).or_before(seen.take());
+        let over = seen.insert(sign).is_over(now);
+        let holder = holder(&lease).unwrap_or_default();
         if !holder.is_empty() && holder != self.identity && !over {
             return Ok(false);
         }
         let replaced =
             self.api.replace(&self.name, &PostParams::default(), &self.written(Some(&lease))).await;
+        // Another one was faster: what is known of the Lease is old.
+        if replaced.is_err() {
+            *seen = None;
+        }
         self.taken(replaced)
     }
 
@@ -156,15 +125,32 @@ impl Election {
 
     /// Lets the next one lead at once. To be called when nothing writes any more.
     pub async fn release(&mut self) {
-        let Some(mut lease) = self.lease.take() else { return };
         self.leadership.end();
-        if let Some(spec) = lease.spec.as_mut() {
-            spec.holder_identity = Some(String::new());
-            spec.lease_duration_seconds = Some(1);
+        match timeout(RENEW, self.let_go()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "can't release the lease, it will run out"),
+            Err(_) => tracing::warn!("releasing the lease takes too long, it will run out"),
         }
-        let released = timeout(RENEW, self.api.replace(&self.name, &PostParams::default(), &lease)).await;
-        if let Ok(Err(error)) = released {
-            tracing::warn!(%error, "can't release the lease, it will run out");
+    }
+
+    async fn let_go(&mut self) -> Result<(), Error> {
+        let Some(mut lease) = self.lease.take() else { return Ok(()) };
+        loop {
+            if let Some(spec) = lease.spec.as_mut() {
+                spec.holder_identity = Some(String::new());
+                spec.lease_duration_seconds = Some(1);
+            }
+            let replaced = self.api.replace(&self.name, &PostParams::default(), &lease).await;
+            match replaced.map_err(Error::api("write the Lease")) {
+                // A renewal that was under way when this operator was told to end has come through.
+                Err(error) if error.is_conflict() => {
+                    lease = self.api.get(&self.name).await.map_err(Error::api("read the Lease"))?;
+                    if holder(&lease) != Some(self.identity.as_str()) {
+                        return Ok(());
+                    }
+                }
+                other => return other.map(|_| ()),
+            }
         }
     }
 
