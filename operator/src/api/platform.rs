@@ -2,6 +2,7 @@
 
 use super::common::{self, SecretRef};
 use super::exposure::Exposure;
+use super::monitoring::Monitoring;
 use super::network::NetworkPolicies;
 use super::rollout::{RolloutSpec, Updates};
 use super::services::ServiceSpec;
@@ -72,6 +73,9 @@ pub struct OrionPlatformSpec {
     /// NetworkPolicies. Default: no policies, so that nothing breaks that nobody has named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_policies: Option<NetworkPolicies>,
+    /// What Prometheus learns of the platform. Default: nothing is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<Monitoring>,
     /// How changes are rolled out.
     pub rollout: RolloutSpec,
     /// Who decides when a newer operator changes what runs. Automatic: it does so at once, tier by tier. Manual: nothing

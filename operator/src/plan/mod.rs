@@ -8,6 +8,7 @@
 mod endpoints;
 mod env;
 mod hash;
+pub mod monitoring;
 pub mod network;
 mod placement;
 mod pod;

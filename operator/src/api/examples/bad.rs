@@ -17,6 +17,24 @@ pub const BAD: &[Bad] = &[
         says: "write exactly one of managed or external",
     },
     Bad {
+        what: "a scrape interval that no Prometheus should have",
+        spec: "{monitoring: {podMonitor: {interval: 1s}}}",
+        field: "monitoring.podMonitor.interval",
+        says: "not a time between 5s and 1h",
+    },
+    Bad {
+        what: "a label that would hide alerts from the operator",
+        spec: "{monitoring: {rules: {labels: {app.kubernetes.io/instance: other}}}}",
+        field: "monitoring.rules.labels",
+        says: "are the operator's own: choose another name",
+    },
+    Bad {
+        what: "a label of a PodMonitor with a value that no label has",
+        spec: "{monitoring: {podMonitor: {labels: {release: a b}}}}",
+        field: "monitoring.podMonitor.labels",
+        says: "a value is not that of a label",
+    },
+    Bad {
         what: "a service that does not exist",
         spec: "{services: [{name: blog}]}",
         field: "services",

@@ -71,6 +71,10 @@ rabbitmq: {external: {host: mq.example.com, managementPort: 443, tls: true, secr
         what: "services switched off from the top",
         spec: "{services: [{name: gateway, enabled: false}, {name: user, enabled: false}]}",
     },
+    Good {
+        what: "everything that Prometheus can be told",
+        spec: r#"{monitoring: {podMonitor: {interval: 1m30s, labels: {release: prometheus}}, rules: {labels: {team: "7"}}}}"#,
+    },
     Good { what: "a port on every node", spec: "{exposure: {nodePort: {port: 30080}}}" },
     Good {
         what: "a load balancer",
