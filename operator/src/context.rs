@@ -3,12 +3,12 @@
 use crate::api::{OrionPlatform, OrionPlatformStatus};
 use crate::controller::bind::SecretData;
 use crate::controller::cache::{Cache, Key};
+use crate::controller::figures::waiting::Waiting;
 use crate::controller::keys::CallerKeys;
 use crate::controller::probe::Probes;
 use crate::controller::writer::Writer;
 use crate::revision::Revision;
 use kube::Client;
-use kube::runtime::events::Recorder;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -80,11 +80,13 @@ pub struct Context {
     pub cache: Arc<Cache>,
     pub probes: Arc<Probes>,
     pub keys: CallerKeys,
-    pub recorder: Recorder,
+    /// Which of several operators this one is, for those who read Events.
+    pub instance: String,
     pub storekeeper_image: String,
     /// The operator's own.
     pub namespace: String,
     pub memory: Memory,
+    pub waiting: Arc<Waiting>,
 }
 
 /// What is remembered of platforms between reconciles. All of it may be lost: it only saves work, or time.

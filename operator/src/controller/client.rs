@@ -1,5 +1,6 @@
 //! The client by which the operator talks to the API server.
 
+use super::figures::requests::Counted;
 use anyhow::Context as _;
 use axum::http::HeaderValue;
 use axum::http::header::USER_AGENT;
@@ -7,6 +8,7 @@ use kube::client::ClientBuilder;
 use kube::{Client, Config};
 use std::time::Duration;
 use tower::BoxError;
+use tower::layer::layer_fn;
 use tower::util::MapFutureLayer;
 
 /// How long the API server may take to begin its answer, retries included. The client by itself would wait for ever, and
@@ -36,5 +38,5 @@ pub fn of(mut config: Config, patience: Duration) -> anyhow::Result<Client> {
             Err(_) => Err(BoxError::from(format!("no answer within {} s", patience.as_secs_f32()))),
         }
     });
-    Ok(builder.with_layer(&in_time).build())
+    Ok(builder.with_layer(&in_time).with_layer(&layer_fn(Counted)).build())
 }

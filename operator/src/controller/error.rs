@@ -29,6 +29,20 @@ impl Error {
         }
     }
 
+    /// The same in one word, for counting.
+    pub fn kind(&self) -> &'static str {
+        match (self, self.status().map(|status| status.code)) {
+            (Error::NotLeader, _) => "not_leader",
+            (Error::Input(_), _) => "input",
+            (Error::Api { .. }, Some(404)) => "not_found",
+            (Error::Api { .. }, Some(409)) => "conflict",
+            (Error::Api { .. }, Some(429)) => "throttled",
+            (Error::Api { .. }, Some(500..)) => "server",
+            (Error::Api { .. }, Some(_)) => "refused",
+            (Error::Api { .. }, None) => "unreachable",
+        }
+    }
+
     pub fn is_not_found(&self) -> bool {
         self.status().is_some_and(|s| s.code == 404)
     }

@@ -1,14 +1,12 @@
-//! Events, both ways: those the operator writes when something about a platform turns, and those of others that it
-//! looks at when a unit is stuck and nothing else says why (quota, Pod Security, volumes).
+//! Events of others, looked at when a unit is stuck and nothing else says why (quota, Pod Security, volumes). Those that
+//! the operator writes are in `turns`.
 
 use super::cache::Key;
 use super::error::Error;
 use super::why;
-use crate::api::{OrionPlatform, OrionPlatformStatus, Phase};
 use k8s_openapi::api::core::v1::Event;
 use kube::api::ListParams;
-use kube::runtime::events::{Event as Note, EventType, Recorder};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use serde_json::Value;
 
 /// The warnings of a platform's namespace, oldest first: one call, however many units are stuck.
@@ -36,53 +34,4 @@ pub fn cause(events: &[Value], platform: &Key, unit: &str) -> Option<String> {
     };
     let own: Vec<&Value> = events.iter().filter(about).collect();
     why::event_cause(&own)
-}
-
-/// What turned between two statuses, as (warning, reason, text). Pure.
-pub fn turns(before: &OrionPlatformStatus, now: &OrionPlatformStatus) -> Vec<(bool, String, String)> {
-    let condition = |status: &OrionPlatformStatus, kind: &str| {
-        status.conditions.iter().find(|c| c.type_ == kind).is_some_and(|c| c.status == "True")
-    };
-    let message = now.message.clone().unwrap_or_default();
-    let mut turns = Vec::new();
-    if before.phase != now.phase
-        && let Some(phase) = now.phase
-    {
-        let bad = matches!(phase, Phase::Stalled | Phase::Invalid | Phase::Degraded);
-        turns.push((bad, format!("{phase:?}"), message));
-    }
-    for tier in &now.tiers {
-        let kind = catalog::Tier::ALL.into_iter().find(|t| i32::from(t.number()) == tier.tier);
-        let Some(kind) = kind.map(catalog::Tier::condition) else { continue };
-        if condition(now, kind) && !condition(before, kind) {
-            let text = format!(
-                "tier {} {}: {} of {} parts are ready",
-                tier.tier, tier.name, tier.ready, tier.desired
-            );
-            turns.push((false, kind.to_owned(), text));
-        }
-    }
-    turns
-}
-
-/// Writes an event for each turn. An event that can't be written is not worth failing for.
-pub async fn publish(
-    recorder: &Recorder,
-    platform: &OrionPlatform,
-    before: &OrionPlatformStatus,
-    now: &OrionPlatformStatus,
-) {
-    let reference = platform.object_ref(&());
-    for (warning, reason, note) in turns(before, now) {
-        let note = Note {
-            type_: if warning { EventType::Warning } else { EventType::Normal },
-            reason,
-            note: Some(note).filter(|n| !n.is_empty()),
-            action: "Reconcile".to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = recorder.publish(&note, &reference).await {
-            tracing::debug!(%error, "can't write an event");
-        }
-    }
 }

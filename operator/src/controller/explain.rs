@@ -5,7 +5,7 @@ use super::apply::Failures;
 use super::cache::Key;
 use super::events;
 use super::observe::Observed;
-use crate::api::{Health, OrionPlatformStatus, TierPhase};
+use crate::api::Health;
 use crate::context::Context;
 use crate::plan::UnitKind;
 use crate::rollout::Decision;
@@ -79,18 +79,5 @@ pub async fn events(context: &Context, key: &Key, units: &mut [Observed], decisi
     let said = context.memory.of(key, |m| m.events.clone());
     for unit in units.iter_mut().filter(|unit| open.contains(&unit.name)) {
         unit.cause = said.get(&unit.name).cloned();
-    }
-}
-
-/// The same as numbers.
-pub fn measure(key: &Key, status: &OrionPlatformStatus) {
-    for tier in &status.tiers {
-        let ready = if tier.phase == TierPhase::Ready { 1.0 } else { 0.0 };
-        let labels = [
-            ("namespace", key.namespace.clone()),
-            ("platform", key.name.clone()),
-            ("tier", tier.name.clone()),
-        ];
-        metrics::gauge!("orion_platform_tier_ready", &labels).set(ready);
     }
 }

@@ -13,6 +13,7 @@ pub mod diff;
 pub mod error;
 pub mod events;
 pub mod explain;
+pub mod figures;
 pub mod foreign;
 pub mod keys;
 pub mod kinds;
@@ -29,6 +30,7 @@ pub mod secrets;
 pub mod serve;
 pub mod served;
 pub mod status;
+pub mod turns;
 pub mod watch;
 pub mod why;
 pub mod writer;
@@ -37,10 +39,9 @@ mod queue;
 
 use crate::context::{Context, Memory, Options};
 use crate::plan;
-use cache::Cache;
+use figures::{Figures, Shown};
 use kinds::KINDS;
 use kube::Client;
-use kube::runtime::events::Recorder;
 use kube::runtime::reflector::store;
 use leader::{Election, Leadership};
 use queue::Queue;
@@ -51,13 +52,13 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs the operator until it is told to end, or has lost the lead.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let metrics = serve::metrics()?;
+    let shown = Arc::<Shown>::default();
+    let figures = Figures::new(figures::install()?, shown.clone());
     let client = client::of(client::in_cluster()?, client::PATIENCE)?;
-    let cache = Arc::<Cache>::default();
-    let serving = serve::run(options.listen, metrics, cache.clone());
+    let serving = serve::run(options.listen, figures, shown.cache.clone());
     tokio::select! {
         served = serving => served,
-        worked = run_with(client, options, cache, ending()?) => worked,
+        worked = run_with(client, options, shown, ending()?) => worked,
     }
 }
 
@@ -65,7 +66,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 pub async fn run_with(
     client: Client,
     options: &Options,
-    cache: Arc<Cache>,
+    shown: Arc<Shown>,
     ending: CancellationToken,
 ) -> anyhow::Result<()> {
     let own = client.default_namespace().to_owned();
@@ -74,17 +75,19 @@ pub async fn run_with(
     let leadership = if options.leader_elect { Leadership::none() } else { Leadership::always() };
     let election = Election::new(client.clone(), &own, options.lease.clone(), identity(), leadership.clone());
     let context = Arc::new(Context {
-        writer: writer::Writer::new(client.clone(), leadership),
-        recorder: Recorder::new(client.clone(), plan::MANAGER.into()),
+        writer: writer::Writer::new(client.clone(), leadership.clone()),
+        instance: host(),
         client,
-        cache,
+        cache: shown.cache.clone(),
         probes: Arc::default(),
         keys: keys::CallerKeys::default(),
         storekeeper_image: options.storekeeper_image.clone(),
         namespace: own.clone(),
         memory: Memory::default(),
+        waiting: shown.waiting.clone(),
     });
     let queue = watch_everything(&context, scope);
+    shown.runs(queue.platforms.clone(), leadership);
     let election = options.leader_elect.then_some(election);
     work(context, queue, election, options.concurrency, &own, ending).await
 }
@@ -140,9 +143,13 @@ async fn work(
     Ok(())
 }
 
+/// The pod's name.
+fn host() -> String {
+    std::env::var("HOSTNAME").unwrap_or_else(|_| plan::MANAGER.to_owned())
+}
+
 fn identity() -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| plan::MANAGER.to_owned());
-    format!("{host}_{:08x}", rand::random::<u32>())
+    format!("{}_{:08x}", host(), rand::random::<u32>())
 }
 
 /// Cancelled when the process is told to end.

@@ -2,6 +2,7 @@
 
 use super::cache::{Cache, Key};
 use super::error::Error;
+use super::figures;
 use super::reconcile::reconcile;
 use crate::api::OrionPlatform;
 use crate::context::Context;
@@ -36,10 +37,12 @@ impl Queue {
     pub(super) async fn run(self, context: Arc<Context>, concurrency: u16, ending: CancellationToken) {
         let Queue { platforms, mut named } = self;
         let first = every(platforms.clone(), context.cache.clone());
+        let asked = context.clone();
         let requests = futures::stream::once(first)
             .flat_map(futures::stream::iter)
             .chain(futures::stream::poll_fn(move |cx| named.poll_recv(cx)))
-            .map(|key: Key| {
+            .map(move |key: Key| {
+                asked.waiting.begins(&key);
                 let platform = ObjectRef::<OrionPlatform>::new(&key.name).within(&key.namespace);
                 Ok::<_, Infallible>(ReconcileRequest::from(platform))
             })
@@ -51,7 +54,9 @@ impl Queue {
             .for_each(|result| {
                 if let Err(QueueError::ObjectNotFound(gone)) = result {
                     let namespace = gone.namespace.clone().unwrap_or_default();
-                    forget.memory.forget(&Key { namespace, name: gone.name.clone() });
+                    let key = Key { namespace, name: gone.name.clone() };
+                    forget.memory.forget(&key);
+                    forget.waiting.forget(&key);
                 }
                 std::future::ready(())
             })
@@ -80,7 +85,7 @@ fn failed(platform: Arc<OrionPlatform>, error: &Error, context: Arc<Context>) ->
         m.failures
     });
     let pause = FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(10)).min(LONGEST_PAUSE);
-    metrics::counter!("orion_operator_reconcile_errors_total").increment(1);
+    figures::reconcile_failed(error.kind());
     tracing::warn!(
         namespace = key.namespace, name = key.name, %error, failures, pause_seconds = pause.as_secs_f64(),
         "reconcile failed, will be tried again"

@@ -9,7 +9,7 @@ use super::delete;
 use super::error::Error;
 use super::observe::{self, Observed};
 use super::queue::key_of;
-use super::{events, explain, foreign, keys, lacking, namespace, prune, revisions, status};
+use super::{explain, figures, foreign, keys, lacking, namespace, prune, revisions, status, turns};
 use crate::VERSION;
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus};
 use crate::context::Context;
@@ -33,13 +33,19 @@ const QUIET: Duration = Duration::from_secs(60);
 pub async fn reconcile(platform: Arc<OrionPlatform>, context: Arc<Context>) -> Result<Action, Error> {
     context.writer.leads()?;
     let key = key_of(&platform);
+    context.waiting.ends(&key);
     context.memory.meet(&key, &platform);
     let before =
         context.memory.of(&key, |m| m.status.clone()).or(platform.status.clone()).unwrap_or_default();
     let one = Reconcile { context: &context, platform: &platform, key: &key, before, now: Timestamp::now() };
     let began = std::time::Instant::now();
     let result = one.run().await;
-    metrics::histogram!("orion_operator_reconcile_seconds").record(began.elapsed().as_secs_f64());
+    let outcome = match &result {
+        Ok(_) => "success",
+        Err(error) if error.is_conflict() => "conflict",
+        Err(_) => "error",
+    };
+    figures::reconciled(outcome, began.elapsed());
     match result {
         Ok(action) => {
             context.memory.of(&key, |m| m.failures = 0);
@@ -196,18 +202,18 @@ impl Reconcile<'_> {
         failures
     }
 
-    /// Writes the status if it says anything new, and an event for each turn.
+    /// Writes the status if it says anything new, and before it an Event for each turn.
     async fn report(&self, status: OrionPlatformStatus) -> Result<(), Error> {
-        explain::measure(self.key, &status);
         if status == self.before {
             return Ok(());
         }
+        let (writer, instance) = (&self.context.writer, &self.context.instance);
+        turns::tell(writer, instance, self.platform, &self.before, &status).await?;
         let value = serde_json::to_value(&status).expect("a status is plain data");
-        match self.context.writer.status(&self.key.namespace, &self.key.name, &value).await {
+        match writer.status(&self.key.namespace, &self.key.name, &value).await {
             Err(e) if e.is_not_found() => return Ok(()),
             other => other?,
         }
-        events::publish(&self.context.recorder, self.platform, &self.before, &status).await;
         self.context.memory.of(self.key, |m| m.status = Some(status));
         Ok(())
     }

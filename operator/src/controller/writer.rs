@@ -7,6 +7,7 @@ use super::error::Error;
 use super::kinds::Kind;
 use super::leader::Leadership;
 use crate::api::OrionPlatform;
+use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client};
 use serde_json::Value;
@@ -88,6 +89,14 @@ impl Writer {
             Err(e) if e.is_not_found() || e.is_conflict() => Ok(()),
             other => other.map(|_| ()),
         }
+    }
+
+    pub async fn event(&self, event: &Event) -> Result<(), Error> {
+        self.leads()?;
+        let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
+        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let created = Api::namespaced(self.client.clone(), namespace).create(&params, event).await;
+        created.map(|_| ()).map_err(Error::api("create an Event"))
     }
 
     /// Replaces the status as a whole: what is left out of it goes away.

@@ -2,12 +2,14 @@
 
 mod claim;
 mod diff;
+mod figures;
 mod keys;
 mod lacking;
 mod rollout;
 mod secrets;
 mod status;
-mod story;
+pub(super) mod story;
 mod teardown;
+mod turns;
 mod url;
 mod why;

@@ -3,7 +3,6 @@
 use super::story::{GONE, READY, ROLLING, Story};
 use k8s_openapi::jiff::Timestamp;
 use operator::api::{Health, Phase, TierPhase};
-use operator::controller::events::turns;
 use operator::controller::status::{deleting, invalid};
 use operator::rollout::Live;
 
@@ -253,18 +252,6 @@ fn teardown_names_the_secrets_that_stay_whatever_the_policy() {
     let status = deleting(&Story::installed().status, 2, Timestamp::UNIX_EPOCH, &[], &kept);
     let message = status.message.unwrap_or_default();
     assert!(message.ends_with("stays: Secret orion-admin, orion-auth-keys"), "{message}");
-}
-
-#[test]
-fn an_event_tells_each_turn_once() {
-    let mut story = Story::new();
-    let empty = story.status.clone();
-    let first = story.after(0).clone();
-    assert_eq!(turns(&empty, &first).iter().map(|t| t.1.as_str()).collect::<Vec<_>>(), ["Installing"]);
-    story.is("postgres", Live::Current, READY);
-    let second = story.after(1).clone();
-    assert_eq!(turns(&first, &second).iter().map(|t| t.1.as_str()).collect::<Vec<_>>(), ["DataReady"]);
-    assert_eq!(turns(&second, &second), []);
 }
 
 #[test]

@@ -11,23 +11,23 @@ use operator::rollout::{Live, Subject, decide};
 use std::time::Duration;
 
 /// A platform of three units in three tiers over time.
-pub(super) struct Story {
+pub(crate) struct Story {
     units: Vec<Observed>,
-    pub(super) status: OrionPlatformStatus,
+    pub(crate) status: OrionPlatformStatus,
     generation: i64,
     revision: &'static str,
     /// Seconds since the start.
     time: i64,
-    pub(super) paused: bool,
-    pub(super) held: Option<Held>,
-    pub(super) roll_back: bool,
+    pub(crate) paused: bool,
+    pub(crate) held: Option<Held>,
+    pub(crate) roll_back: bool,
 }
 
-pub(super) const READY: Readiness =
+pub(crate) const READY: Readiness =
     Readiness { ready: 1, desired: 1, settled: true, serving: true, failed: false };
-pub(super) const GONE: Readiness =
+pub(crate) const GONE: Readiness =
     Readiness { ready: 0, desired: 1, settled: false, serving: false, failed: false };
-pub(super) const ROLLING: Readiness =
+pub(crate) const ROLLING: Readiness =
     Readiness { ready: 1, desired: 1, settled: false, serving: true, failed: false };
 
 fn unit(name: &str, tier: Tier, needs: &[&str]) -> Observed {
@@ -47,7 +47,7 @@ fn unit(name: &str, tier: Tier, needs: &[&str]) -> Observed {
 }
 
 impl Story {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let units = vec![
             unit("postgres", Tier::Data, &[]),
             unit("auth", Tier::Auth, &["postgres"]),
@@ -66,7 +66,7 @@ impl Story {
         }
     }
 
-    pub(super) fn installed() -> Self {
+    pub(crate) fn installed() -> Self {
         let mut story = Self::new();
         for name in ["postgres", "auth", "user"] {
             story.is(name, Live::Current, READY);
@@ -75,19 +75,19 @@ impl Story {
         story
     }
 
-    pub(super) fn is(&mut self, name: &str, live: Live, readiness: Readiness) -> &mut Observed {
+    pub(crate) fn is(&mut self, name: &str, live: Live, readiness: Readiness) -> &mut Observed {
         let unit = self.units.iter_mut().find(|u| u.name == name).expect("a unit");
         (unit.live, unit.readiness) = (live, readiness);
         unit
     }
 
-    pub(super) fn edit(&mut self, revision: &'static str) {
+    pub(crate) fn edit(&mut self, revision: &'static str) {
         self.generation += 1;
         self.revision = revision;
     }
 
     /// Looks at it `seconds` later.
-    pub(super) fn after(&mut self, seconds: i64) -> &OrionPlatformStatus {
+    pub(crate) fn after(&mut self, seconds: i64) -> &OrionPlatformStatus {
         self.time += seconds;
         let subjects: Vec<Subject> = self.units.iter().map(Observed::subject).collect();
         let decisions = decide(&subjects, self.status.last_good_revision.is_some());
@@ -109,16 +109,16 @@ impl Story {
         &self.status
     }
 
-    pub(super) fn condition(&self, kind: &str) -> &str {
+    pub(crate) fn condition(&self, kind: &str) -> &str {
         let condition = self.status.conditions.iter().find(|c| c.type_ == kind);
         condition.map_or("", |c| c.status.as_str())
     }
 
-    pub(super) fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         self.status.message.as_deref().unwrap_or_default()
     }
 
-    pub(super) fn tier(&self, number: i32) -> TierPhase {
+    pub(crate) fn tier(&self, number: i32) -> TierPhase {
         self.status.tiers.iter().find(|t| t.tier == number).expect("a tier").phase
     }
 }
