@@ -6,6 +6,7 @@ mod crd;
 mod network;
 mod plan;
 mod plan_properties;
+mod readers;
 mod revision;
 mod scale;
 mod stores;
