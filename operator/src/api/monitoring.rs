@@ -5,8 +5,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Objects for Prometheus' operator (monitoring.coreos.com/v1). They are made where the cluster knows their kinds, and
-/// as soon as it does.
+/// Objects for Prometheus' operator (monitoring.coreos.com/v1). They are made where the cluster knows their kinds, or
+/// within minutes once it does; a platform is whole without them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Monitoring {

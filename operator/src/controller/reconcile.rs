@@ -1,5 +1,6 @@
 //! One look at one platform: observe, validate, plan, decide, apply, prune, report.
 
+mod beside;
 mod ending;
 
 use super::apply::{Applying, Failures};
@@ -9,7 +10,7 @@ use super::delete;
 use super::error::Error;
 use super::observe::{self, Observed};
 use super::queue::key_of;
-use super::{explain, figures, foreign, keys, lacking, namespace, prune, revisions, status, turns};
+use super::{explain, figures, foreign, lacking, namespace, prune, revisions, status, turns};
 use crate::VERSION;
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus};
 use crate::context::Context;
@@ -164,14 +165,6 @@ impl Reconcile<'_> {
         Ok(Action::requeue(QUIET))
     }
 
-    /// The keys by which services recognise their callers.
-    async fn callers(&self, applying: &Applying<'_>) -> Result<(), Error> {
-        let published = self.context.keys.get(&self.context.client).await?;
-        let live = applying.children.get(&("ConfigMap", keys::object_name(&self.key.name)));
-        let wanted = keys::config_map(self.key, &published, live.map(AsRef::as_ref), self.now);
-        applying.object(&wanted).await
-    }
-
     async fn change(
         &self,
         revision: &Revision,
@@ -185,12 +178,9 @@ impl Reconcile<'_> {
         let version = revision.version.as_str();
         let mut applying = Applying { writer, platform: self.key, version, children, data };
         let mut failures = Failures::new();
-        if let Err(error) = self.callers(&applying).await {
-            failures.push(("caller-keys".to_owned(), error));
-        }
+        let own = self.beside(&applying, &mut failures).await;
         failures.extend(applying.run(plan, units, decisions).await);
-        let keys = keys::object_name(&self.key.name);
-        let superfluous: Vec<&Value> = prune::superfluous(children, units, &[keys]);
+        let superfluous: Vec<&Value> = prune::superfluous(children, units, &own);
         if let Err(error) = prune::run(writer, &superfluous).await {
             failures.push(("prune".to_owned(), error));
         }

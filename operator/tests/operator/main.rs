@@ -3,6 +3,7 @@
 mod any_platform;
 mod controller;
 mod crd;
+mod monitoring;
 mod network;
 mod plan;
 mod plan_properties;
