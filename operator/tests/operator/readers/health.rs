@@ -36,7 +36,17 @@ fn cases() -> Vec<Case> {
     let mut updating = Story::installed();
     updating.edit("two");
     updating.is("auth", Live::Edited, ROLLING);
-    let held = |held| Story { held: Some(held), ..Story::installed() };
+    let held = |held| {
+        let mut story = Story::installed();
+        story.held = Some(held);
+        story
+    };
+    let mut paused = Story::installed();
+    paused.paused = true;
+    let mut paused_midway = Story::installed();
+    paused_midway.edit("two");
+    paused_midway.is("auth", Live::Edited, READY);
+    paused_midway.paused = true;
     let mut down = Story::installed();
     down.is("auth", Live::Current, GONE).cause = Some("OOMKilled".to_owned());
     let well = Story::installed().status;
@@ -55,11 +65,8 @@ fn cases() -> Vec<Case> {
         // It may get well by itself, so nobody who waits gives up.
         ("Degraded", told(down), ["Degraded", "InProgress", "InProgress"]),
         ("Degraded by its own account", ill(Health::Down), ["Degraded", "InProgress", "InProgress"]),
-        (
-            "Paused",
-            told(Story { paused: true, ..Story::installed() }),
-            ["Suspended", "Current", "InProgress"],
-        ),
+        ("Paused", told(paused), ["Suspended", "Current", "Current"]),
+        ("Paused before a change", told(paused_midway), ["Suspended", "Current", "InProgress"]),
     ]
 }
 
