@@ -80,18 +80,25 @@ async fn make_images() -> Result<()> {
 }
 
 async fn xtask_images(arguments: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["xtask", "images"]).args(arguments);
+    if !command.status().await.context("start cargo xtask images")?.success() {
+        bail!("`cargo xtask images` failed: what it says is above");
+    }
+    Ok(())
+}
+
+/// cargo, on this repository.
+pub(crate) fn cargo() -> tokio::process::Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = tokio::process::Command::new(cargo);
-    command.args(["xtask", "images"]).args(arguments).current_dir(root()).stdin(Stdio::null());
+    command.current_dir(root()).stdin(Stdio::null());
     // cargo tells tests about the crate under test; the cargo that is started here works on others.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG")) {
         command.env_remove(name);
     }
     command.env_remove("CARGO_MANIFEST_DIR");
-    if !command.status().await.context("start cargo xtask images")?.success() {
-        bail!("`cargo xtask images` failed: what it says is above");
-    }
-    Ok(())
+    command
 }
 
 impl Ground {
@@ -117,6 +124,11 @@ impl Ground {
     /// Another build of the operator, of a newer version, with what it rolls out: the images of that version, and its
     /// own, are on every node from here on. Gives that version.
     pub async fn load_next(&self) -> Result<String> {
+        static NEXT: OnceCell<String> = OnceCell::const_new();
+        NEXT.get_or_try_init(|| self.make_next()).await.cloned()
+    }
+
+    async fn make_next(&self) -> Result<String> {
         if std::env::var("ORION_E2E_IMAGES").as_deref() != Ok("kept") {
             xtask_images(&["--next"]).await?;
         }

@@ -1,11 +1,13 @@
 //! What is promised, tried on a real cluster: one per run, a namespace and an operator per test. Needs root and Linux.
 
+mod command_line;
 mod crd;
 mod flow_login;
 mod operator_blocked;
 mod operator_delete;
 mod operator_drift;
 mod operator_exposure;
+mod operator_handover;
 mod operator_install;
 mod operator_restart;
 mod operator_revisions;

@@ -192,7 +192,7 @@ async fn jobs_run(arena: &Arena, version: &str) -> Result<bool> {
 }
 
 /// The operator as a newer chart would start it, of another build.
-async fn replace_operator(arena: &Arena, version: &str) -> Result<()> {
+pub(crate) async fn replace_operator(arena: &Arena, version: &str) -> Result<()> {
     let chart = root().join("charts/orion-operator").display().to_string();
     let images = format!("image.tag={version},storekeeper.tag={version}");
     let arguments = ["upgrade", OPERATOR, &chart, "-n", &arena.namespace, "--set-string", &images];
