@@ -50,6 +50,9 @@ fn prometheus_has_nothing_to_complain_about_and_one_that_stands_by_tells_nothing
     assert!(stands_by.contains("orion_operator_leader 0") && !stands_by.contains("orion_platform_"));
 }
 
+/// Which series are otherwise than usual, and which alerts are to fire.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 /// The series of a quarter of an hour in which all is well, with those changed that are named.
 fn scene(changes: &[(&str, &str)]) -> Value {
     let operator = r#"namespace="shop",name="orion""#;
@@ -88,7 +91,7 @@ fn each_alert_fires_when_it_should_and_only_then() {
     let rules =
         monitoring::objects(&platform()).into_iter().find(|object| object["kind"] == "PrometheusRule");
     let rules = rules.expect("rules are asked for");
-    let cases: [(&[(&str, &str)], &[&str]); 12] = [
+    let cases: [Case; 12] = [
         (&[], &[]),
         (&[("stalled", "1x15")], &["OrionPlatformStalled"]),
         (&[("degraded", "1x15")], &["OrionPlatformDegraded"]),
@@ -111,8 +114,23 @@ fn each_alert_fires_when_it_should_and_only_then() {
         assert_eq!(firing, expected, "{changes:?}");
     }
     let names: Vec<&Value> = rules["spec"]["groups"][0]["rules"].as_array().expect("a list").iter().collect();
+    for figure in names.iter().flat_map(|rule| figures_in(rule["expr"].as_str().expect("an expression"))) {
+        assert!(documented(figure), "{figure} is no figure that docs/monitoring.md knows");
+    }
     let tried: Vec<&str> = cases.iter().flat_map(|(_, expected)| expected.iter().copied()).collect();
     for rule in names {
         assert!(tried.contains(&rule["alert"].as_str().expect("a name")), "{} is not tried", rule["alert"]);
     }
+}
+
+/// What stands before a brace.
+fn figures_in(expression: &str) -> Vec<&str> {
+    let before = expression.split('{').rev().skip(1);
+    before.filter_map(|text| text.rsplit(|c: char| !c.is_ascii_lowercase() && c != '_').next()).collect()
+}
+
+fn documented(figure: &str) -> bool {
+    // Prometheus' own, of every target.
+    let base = figure.strip_suffix("_count").unwrap_or(figure);
+    figure == "up" || super::file("docs/monitoring.md").contains(&format!("| `{base}` |"))
 }
