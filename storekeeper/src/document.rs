@@ -50,12 +50,25 @@ pub struct PostgresWork {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PostgresAccount {
+    /// Owns the database and what is in it, whoever logs in.
     pub role: String,
     pub database: String,
     pub password_file: PathBuf,
+    /// Logs in under a name of its own and is that role from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<Login>,
     /// Whether the database gets the pgvector extension.
     #[serde(default)]
     pub vector: bool,
+}
+
+/// Another way into the same account, with the same rights, so that two passwords can be valid at a time. Whichever of
+/// the two has no password file is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Login {
+    pub user: String,
+    pub password_file: PathBuf,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +83,8 @@ pub struct RedisWork {
 pub struct RedisAccount {
     pub user: String,
     pub password_file: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<Login>,
     /// Key patterns that may be read only.
     #[serde(default)]
     pub read: Vec<String>,
@@ -115,6 +130,8 @@ pub struct ExchangeKeys {
 pub struct RabbitmqAccount {
     pub user: String,
     pub password_file: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<Login>,
     /// What it may publish, and nothing else.
     #[serde(default)]
     pub publishes: Vec<ExchangeKeys>,
@@ -142,13 +159,30 @@ impl Document {
     }
 }
 
+/// The key of the Secret that holds a password.
+pub fn password_key(store: Store) -> String {
+    format!("{}-password", store.name())
+}
+
+/// The name of the second of two: `auth-2`, `postgres-password-2`.
+pub fn second_of(name: &str) -> String {
+    format!("{name}-2")
+}
+
+/// The second way into a service's account in a store. `secret` is where its credentials are mounted.
+fn second(user: &str, secret: &Path, store: Store) -> Login {
+    Login { user: second_of(user), password_file: secret.join(second_of(&password_key(store))) }
+}
+
 impl PostgresAccount {
     /// None where the service has no database. `secret` is where its credentials are mounted.
     pub fn of(service: &Service, secret: &Path) -> Option<Self> {
         let database = service.database?.to_owned();
         let vector = database == "vector_db";
-        let password_file = secret.join("postgres-password");
-        Some(PostgresAccount { role: role_of(service.name), database, password_file, vector })
+        let password_file = secret.join(password_key(Store::Postgres));
+        let login = second(service.name, secret, Store::Postgres);
+        let second = Some(Login { user: role_of(&login.user), ..login });
+        Some(PostgresAccount { role: role_of(service.name), database, password_file, second, vector })
     }
 }
 
@@ -161,7 +195,8 @@ impl RedisAccount {
         };
         Some(RedisAccount {
             user: service.name.to_owned(),
-            password_file: secret.join("redis-password"),
+            password_file: secret.join(password_key(Store::Redis)),
+            second: Some(second(service.name, secret, Store::Redis)),
             read: patterns(KeyMode::Read),
             write: patterns(KeyMode::Write),
             channels: vec![format!("{}:*", service.name)],
@@ -179,7 +214,8 @@ impl RabbitmqAccount {
         });
         Some(RabbitmqAccount {
             user: service.name.to_owned(),
-            password_file: secret.join("rabbitmq-password"),
+            password_file: secret.join(password_key(Store::Rabbitmq)),
+            second: Some(second(service.name, secret, Store::Rabbitmq)),
             publishes: publishes.collect(),
             reads: service.consumes.iter().map(|c| c.queue.to_owned()).collect(),
         })

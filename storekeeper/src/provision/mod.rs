@@ -3,6 +3,7 @@
 //! Running it again changes nothing that is right already, so the Job may be repeated at any time. What it can't do
 //! it says in one line, to standard error and to the container's termination log, where the operator reads it.
 
+mod login;
 mod mark;
 mod postgres;
 mod rabbitmq;

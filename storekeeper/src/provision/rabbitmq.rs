@@ -4,19 +4,26 @@
 use serde_json::{Value, json};
 
 use super::Say;
+use super::login::{Known, Way, names, ways};
 use super::mark::Mark;
 use super::rabbitmq_api::Api;
 use crate::document::{ExchangeKeys, Queue, RabbitmqAccount, RabbitmqWork, Server};
-use crate::failure::{Failure, read_secret};
+use crate::failure::Failure;
 
 /// A pattern that matches no name.
 const NOTHING: &str = "^$";
 
 pub(super) async fn provision(work: &RabbitmqWork, mark: &Mark, say: Say<'_>) -> Result<(), Failure> {
     let api = Api::of(work)?;
-    api.place.apart(&api.username, work.accounts.iter().map(|account| account.user.as_str()))?;
+    let all = work.accounts.iter().flat_map(|account| names(&account.user, account.second.as_ref()));
+    api.place.apart(&api.username, all)?;
+    let mut all = Vec::new();
     for account in &work.accounts {
-        check(&api, &work.server, account, mark).await?;
+        for way in ways(&account.user, &account.password_file, account.second.as_ref())? {
+            if way.concerns(find(&api, &work.server, way.name, mark).await?)? {
+                all.push((account, way));
+            }
+        }
     }
     let vhost = work.virtual_host.as_str();
     let vhosts = api.list(&["vhosts"]).await?;
@@ -31,9 +38,18 @@ pub(super) async fn provision(work: &RabbitmqWork, mark: &Mark, say: Say<'_>) ->
         declare(&api, vhost, queue).await?;
     }
     say(format!("rabbitmq: {} exchanges, {} queues in {vhost}", work.exchanges.len(), work.queues.len()));
-    for account in &work.accounts {
-        user(&api, vhost, account, mark).await?;
-        say(format!("rabbitmq: user {} has its exchanges", account.user));
+    for (account, Way { name, password }) in all {
+        match password {
+            Some(password) => {
+                user(&api, vhost, name, &password, account, mark).await?;
+                say(format!("rabbitmq: user {name} has its exchanges"));
+            }
+            None => {
+                // Whoever is logged in as that user is cut off.
+                api.delete(&["users", name]).await?;
+                say(format!("rabbitmq: user {name} is refused"));
+            }
+        }
     }
     Ok(())
 }
@@ -60,32 +76,36 @@ async fn declare(api: &Api, vhost: &str, queue: &Queue) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nothing is made or changed for a user that is somebody else's.
-async fn check(api: &Api, server: &Server, account: &RabbitmqAccount, mark: &Mark) -> Result<(), Failure> {
-    let user = &account.user;
-    let Some(known) = api.find(&["users", user]).await? else { return Ok(()) };
+async fn find(api: &Api, server: &Server, user: &str, mark: &Mark) -> Result<Known, Failure> {
+    let Some(known) = api.find(&["users", user]).await? else { return Ok(Known::Nobodys) };
     let tags = known["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let hand_over = format_args!("rabbitmqctl set_user_tags {user} {mark}");
-    mark.check(&api.place, server, format_args!("user {user}"), tags, hand_over)
+    Ok(Known::of(mark.check(&api.place, server, format_args!("user {user}"), tags, hand_over)))
 }
 
-async fn user(api: &Api, vhost: &str, account: &RabbitmqAccount, mark: &Mark) -> Result<(), Failure> {
-    let password = read_secret(&account.password_file)?;
+async fn user(
+    api: &Api,
+    vhost: &str,
+    name: &str,
+    password: &str,
+    account: &RabbitmqAccount,
+    mark: &Mark,
+) -> Result<(), Failure> {
     // None of the tags that let a user use the management API.
-    api.put(&["users", &account.user], &json!({"password": password, "tags": mark.as_str()})).await?;
+    api.put(&["users", name], &json!({"password": password, "tags": mark.as_str()})).await?;
     let exchanges = account.publishes.iter().map(|granted| granted.exchange.as_str());
     let permissions = json!({
         "configure": NOTHING,
         "write": exactly(exchanges),
         "read": exactly(account.reads.iter().map(String::as_str)),
     });
-    api.put(&["permissions", vhost, &account.user], &permissions).await?;
-    topics(api, vhost, account).await
+    api.put(&["permissions", vhost, name], &permissions).await?;
+    topics(api, vhost, name, account).await
 }
 
 /// Which routing keys it may publish to each exchange.
-async fn topics(api: &Api, vhost: &str, account: &RabbitmqAccount) -> Result<(), Failure> {
-    let path = ["topic-permissions", vhost, &account.user];
+async fn topics(api: &Api, vhost: &str, name: &str, account: &RabbitmqAccount) -> Result<(), Failure> {
+    let path = ["topic-permissions", vhost, name];
     let wanted: Vec<Value> = account
         .publishes
         .iter()

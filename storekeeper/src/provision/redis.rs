@@ -9,6 +9,7 @@ use fred::types::{ClusterHash, CustomCommand};
 use sha2::{Digest, Sha256};
 
 use super::Say;
+use super::login::{Known, Way, names, ways};
 use super::mark::Mark;
 use crate::document::{RedisAccount, RedisWork, Server};
 use crate::failure::{Failure, Place, read_secret};
@@ -38,24 +39,34 @@ const COMMANDS: &[&str] = &[
 pub(super) async fn provision(work: &RedisWork, mark: &Mark, say: Say<'_>) -> Result<(), Failure> {
     let place = Place::of("redis", &work.server, work.server.port);
     let username = read_secret(&work.server.admin_username_file)?;
-    place.apart(&username, work.accounts.iter().map(|account| account.user.as_str()))?;
+    let all = work.accounts.iter().flat_map(|account| names(&account.user, account.second.as_ref()));
+    place.apart(&username, all)?;
     let password = read_secret(&work.server.admin_password_file)?;
     let admin = connect(&place, &work.server, &username, &password).await?;
+    let mut all = Vec::new();
     for account in &work.accounts {
-        let user = &account.user;
-        let known: Result<Value, Error> = acl(&admin, vec!["GETUSER".to_owned(), user.clone()]).await;
-        if let Some(marks) = marks(&known.map_err(|error| explain(&place, &username, error))?) {
-            let marks = marks.iter().map(String::as_str);
-            let hand_over = format_args!("ACL SETUSER {user} resetkeys %R~{mark}");
-            mark.check(&place, &work.server, format_args!("user {user}"), marks, hand_over)?;
+        for way in ways(&account.user, &account.password_file, account.second.as_ref())? {
+            let known = find(&admin, &place, &work.server, &username, way.name, mark).await?;
+            if way.concerns(known)? {
+                all.push((account, way));
+            }
         }
     }
-    for account in &work.accounts {
-        let password = read_secret(&account.password_file)?;
-        let set: Result<Value, Error> = acl(&admin, rules(account, mark, &password)).await;
+    for (account, Way { name, password }) in all {
+        let command = match &password {
+            Some(password) => rules(name, account, mark, password),
+            // Whoever is logged in as that user is cut off.
+            None => vec!["DELUSER".to_owned(), name.to_owned()],
+        };
+        let set: Result<Value, Error> = acl(&admin, command).await;
         set.map_err(|error| explain(&place, &username, error))?;
-        verify(&place, &work.server, account, &password).await?;
-        say(format!("redis: user {} has its keys", account.user));
+        match password {
+            Some(password) => {
+                verify(&place, &work.server, name, &password).await?;
+                say(format!("redis: user {name} has its keys"));
+            }
+            None => say(format!("redis: user {name} is refused")),
+        }
     }
     let saved: Result<Value, Error> = acl(&admin, vec!["SAVE".to_owned()]).await;
     saved.map_err(|error| match error.details().contains("not configured to use an ACL file") {
@@ -67,6 +78,23 @@ pub(super) async fn provision(work: &RedisWork, mark: &Mark, say: Say<'_>) -> Re
     })?;
     let _ = admin.quit().await;
     Ok(())
+}
+
+async fn find(
+    admin: &Client,
+    place: &Place,
+    server: &Server,
+    administrator: &str,
+    user: &str,
+    mark: &Mark,
+) -> Result<Known, Failure> {
+    let known: Result<Value, Error> = acl(admin, vec!["GETUSER".to_owned(), user.to_owned()]).await;
+    let Some(marks) = marks(&known.map_err(|error| explain(place, administrator, error))?) else {
+        return Ok(Known::Nobodys);
+    };
+    let marks = marks.iter().map(String::as_str);
+    let hand_over = format_args!("ACL SETUSER {user} resetkeys %R~{mark}");
+    Ok(Known::of(mark.check(place, server, format_args!("user {user}"), marks, hand_over)))
 }
 
 /// The keys that a user may only read, its mark among them, from the answer to ACL GETUSER; None where it is nobody.
@@ -81,11 +109,11 @@ fn marks(user: &Value) -> Option<Vec<String>> {
 }
 
 /// The whole user in one command, which Redis applies at once or not at all.
-fn rules(account: &RedisAccount, mark: &Mark, password: &str) -> Vec<String> {
+fn rules(name: &str, account: &RedisAccount, mark: &Mark, password: &str) -> Vec<String> {
     let hash: String = Sha256::digest(password).iter().map(|byte| format!("{byte:02x}")).collect();
     // The hash, so that the password shows up in no log of commands.
     let mut rules: Vec<String> =
-        ["SETUSER", &account.user, "reset", "on", &format!("#{hash}")].map(str::to_owned).to_vec();
+        ["SETUSER", name, "reset", "on", &format!("#{hash}")].map(str::to_owned).to_vec();
     rules.push(format!("%R~{mark}"));
     rules.extend(account.read.iter().map(|pattern| format!("%R~{pattern}")));
     rules.extend(account.write.iter().map(|pattern| format!("~{pattern}")));
@@ -99,15 +127,10 @@ async fn acl(client: &Client, arguments: Vec<String>) -> Result<Value, Error> {
 }
 
 /// The account works: the service will be able to log in.
-async fn verify(
-    place: &Place,
-    server: &Server,
-    account: &RedisAccount,
-    password: &str,
-) -> Result<(), Failure> {
-    let client = connect(place, server, &account.user, password).await?;
+async fn verify(place: &Place, server: &Server, user: &str, password: &str) -> Result<(), Failure> {
+    let client = connect(place, server, user, password).await?;
     let pong: Result<Value, Error> = client.ping(None).await;
-    pong.map_err(|error| explain(place, &account.user, error))?;
+    pong.map_err(|error| explain(place, user, error))?;
     let _ = client.quit().await;
     Ok(())
 }

@@ -5,4 +5,5 @@ mod marks;
 mod postgres;
 mod rabbitmq;
 mod redis;
+mod rotation;
 mod support;

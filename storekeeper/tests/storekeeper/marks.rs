@@ -34,6 +34,7 @@ fn with_postgres(place: &Place, platform: &str, own: bool) -> Document {
             role: place.name("user"),
             database: place.name("user_db"),
             password_file: place.file("user-password", "ours"),
+            second: None,
             vector: false,
         }];
         document.postgres = Some(work);
@@ -97,6 +98,7 @@ fn with_redis(place: &Place, platform: &str) -> Document {
         work.accounts = vec![RedisAccount {
             user: place.name("auth"),
             password_file: place.file("auth-password", "ours"),
+            second: None,
             read: Vec::new(),
             write: vec![format!("auth-{}:*", place.id)],
             channels: Vec::new(),
@@ -132,6 +134,7 @@ fn with_rabbitmq(place: &Place, platform: &str) -> Document {
         work.accounts = vec![RabbitmqAccount {
             user: place.name("auth"),
             password_file: place.file("auth-password", "ours"),
+            second: None,
             publishes: Vec::new(),
             reads: Vec::new(),
         }];

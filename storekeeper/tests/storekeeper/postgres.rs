@@ -11,6 +11,7 @@ fn account(place: &Place, of: &str, password: &str) -> PostgresAccount {
         role: place.name(of),
         database: place.name(&format!("{of}_db")),
         password_file: place.file(&format!("{of}-password"), password),
+        second: None,
         vector: false,
     }
 }

@@ -25,12 +25,14 @@ fn work(place: &Place) -> RabbitmqWork {
         RabbitmqAccount {
             user: place.name("auth"),
             password_file: place.file("auth-password", "auth-secret"),
+            second: None,
             publishes: vec![granted("auth.events", KEYS)],
             reads: Vec::new(),
         },
         RabbitmqAccount {
             user: place.name("audit"),
             password_file: place.file("audit-password", "audit-secret"),
+            second: None,
             publishes: Vec::new(),
             reads: vec!["audit.queue".into()],
         },

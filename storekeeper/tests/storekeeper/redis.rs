@@ -9,6 +9,7 @@ fn account(place: &Place) -> RedisAccount {
     RedisAccount {
         user: place.name("auth"),
         password_file: place.file("auth-password", "secret"),
+        second: None,
         read: vec![format!("revoked-{}:*", place.id)],
         write: vec![format!("auth-{}:*", place.id)],
         channels: vec![format!("auth-{}:*", place.id)],
