@@ -54,6 +54,14 @@ pub(super) fn string(max: u32, all: &[(&str, &str)]) -> Schema {
     json_schema!({"type": "string", "maxLength": max, "x-kubernetes-validations": rules(all)})
 }
 
+/// A time in hours, minutes and seconds, between two bounds.
+pub(super) fn duration((least, most): (&str, &str), message: &str) -> Schema {
+    let form = "self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && self != ''";
+    let rule =
+        format!("{form} && duration(self) >= duration('{least}') && duration(self) <= duration('{most}')");
+    string(16, &[(&rule, message)])
+}
+
 /// CEL expressions over `self`, each with the message of its refusal, as Kubernetes has them in a schema.
 pub(super) fn rules(all: &[(&str, &str)]) -> Value {
     all.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect()

@@ -6,6 +6,7 @@
 mod affinity;
 mod common;
 mod crd;
+mod credentials;
 pub mod examples;
 mod exposure;
 mod monitoring;
@@ -22,6 +23,7 @@ mod stores;
 pub use affinity::*;
 pub use common::{ResourceList, Resources, SecretRef};
 pub use crd::{crd, crd_yaml};
+pub use credentials::*;
 pub use exposure::*;
 pub use monitoring::*;
 pub use network::*;

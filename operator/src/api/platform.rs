@@ -1,6 +1,7 @@
 //! The resource itself and the parts of its spec that concern the platform as a whole.
 
 use super::common::{self, SecretRef};
+use super::credentials::CredentialsSpec;
 use super::exposure::Exposure;
 use super::monitoring::Monitoring;
 use super::network::NetworkPolicies;
@@ -78,6 +79,8 @@ pub struct OrionPlatformSpec {
     pub monitoring: Option<Monitoring>,
     /// How changes are rolled out.
     pub rollout: RolloutSpec,
+    /// When the services' accounts in the data stores are replaced.
+    pub credentials: CredentialsSpec,
     /// Who decides when a newer operator changes what runs. Automatic: it does so at once, tier by tier. Manual: nothing
     /// is restarted, the condition UpdateAvailable says that there is something to approve, and an edit of the spec
     /// changes only what the edit means. Approve with `orion approve`, or with the annotation orion.dev/approve.

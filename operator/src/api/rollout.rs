@@ -55,7 +55,7 @@ impl RolloutSpec {
 }
 
 /// "1h30m", "5m", "90s": hours, minutes and seconds in this order, each at most once.
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let mut seconds = 0u64;
     let mut rest = text;
     for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
@@ -68,11 +68,8 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 fn tier_timeout(_: &mut SchemaGenerator) -> Schema {
-    common::string(
-        16,
-        &[(
-            "self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",
-            "not a time between 10s and 24h: write it as \"90s\", \"5m\" or \"1h30m\"",
-        )],
+    common::duration(
+        ("10s", "24h"),
+        "not a time between 10s and 24h: write it as \"90s\", \"5m\" or \"1h30m\"",
     )
 }

@@ -38,7 +38,10 @@ pub struct OrionPlatformStatus {
     /// which is any node; with gatewayApi the host alone, because the Gateway says whether clients come by https.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Ready, Reconciling, Stalled, Degraded, UpdateAvailable, and one for each tier: DataReady, CoreReady, AuthReady, BusinessReady,
+    /// Where the replacement of the services' accounts in the data stores stands; there once one was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsStatus>,
+    /// Ready, Reconciling, Stalled, Degraded, UpdateAvailable, RotationStuck while it is so, and one for each tier: DataReady, CoreReady, AuthReady, BusinessReady,
     /// GatewayReady, ExtendedReady, AIReady, ManagementReady.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
@@ -51,6 +54,41 @@ pub struct OrionPlatformStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub services: Vec<UnitStatus>,
+}
+
+/// How far the replacement of accounts is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsStatus {
+    /// The replacement in one word.
+    pub phase: RotationPhase,
+    /// The services that the phase is about, if anything is under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
+    /// When it last made progress, if anything is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "date_time")]
+    pub since: Option<Time>,
+    /// When accounts were last replaced to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "date_time")]
+    pub last_rotation: Option<Time>,
+    /// What it waits for, or can't do, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// The replacement of accounts in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RotationPhase {
+    /// Nothing is under way.
+    Settled,
+    /// The new accounts are made in the stores.
+    Adding,
+    /// The pods are replaced by ones that use the new accounts; both are valid.
+    Rolling,
+    /// The former accounts are refused from now on.
+    Dropping,
 }
 
 /// A rollout that failed and was taken back.
@@ -180,6 +218,7 @@ impl Default for OrionPlatformStatus {
             tier: None,
             message: None,
             url: None,
+            credentials: None,
             conditions: Vec::new(),
             tiers: Vec::new(),
             services: Vec::new(),

@@ -461,6 +461,18 @@ pub const BAD: &[Bad] = &[
         says: "not a time between 10s and 24h",
     },
     Bad {
+        what: "accounts that are replaced all the time",
+        spec: "{credentials: {rotateEvery: 5m}}",
+        field: "rotateEvery",
+        says: "not a time between 1h and 8760h",
+    },
+    Bad {
+        what: "accounts whose age is in days",
+        spec: "{credentials: {rotateEvery: 30d}}",
+        field: "rotateEvery",
+        says: "write it in hours",
+    },
+    Bad {
         what: "a reaction that is not there",
         spec: "{rollout: {onFailure: Panic}}",
         field: "onFailure",

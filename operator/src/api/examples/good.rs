@@ -135,4 +135,5 @@ networkPolicies:
         what: "patience, and data that goes with the platform",
         spec: "{rollout: {tierTimeout: 1h30m, onFailure: Hold}, deletionPolicy: Delete, paused: true}",
     },
+    Good { what: "accounts of at most a month", spec: "{credentials: {rotateEvery: 720h}}" },
 ];
