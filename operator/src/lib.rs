@@ -1,7 +1,8 @@
 //! The operator: it turns one OrionPlatform object into a running platform, tier by tier, and back into nothing.
 //!
-//! `api`, `validate`, `plan` and `rollout` are pure: no client, no clock, no randomness. `controller` is the only
-//! part that talks to the API server. What is done inside the stores is another program's, `storekeeper`, run as Jobs.
+//! `api`, `validate`, `plan`, `rollout` and `rotation` are pure: no client, no clock, no randomness. `controller` is the
+//! only part that talks to the API server. What is done inside the stores is another program's, `storekeeper`, run as
+//! Jobs.
 
 pub mod api;
 pub mod context;
@@ -9,6 +10,7 @@ pub mod controller;
 pub mod plan;
 pub mod revision;
 pub mod rollout;
+pub mod rotation;
 pub mod validate;
 
 /// The operator's version: what platforms run that say nothing.

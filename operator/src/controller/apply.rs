@@ -10,6 +10,7 @@ use super::secrets;
 use super::writer::Writer;
 use crate::plan::{Plan, Unit};
 use crate::rollout::{Decision, Live};
+use crate::rotation::Wish;
 use kube::api::PatchParams;
 use serde_json::Value;
 
@@ -20,6 +21,8 @@ pub struct Applying<'a> {
     pub version: &'a str,
     pub children: &'a Children,
     pub data: SecretData,
+    /// What accounts that are made now need not be replaced for.
+    pub wish: Option<Wish>,
 }
 
 /// What went wrong with a unit; the others are tried all the same.
@@ -45,7 +48,8 @@ impl Applying<'_> {
     }
 
     async fn unit(&mut self, unit: &Unit) -> Result<(), Error> {
-        secrets::ensure(self.writer, self.platform, unit, self.children, &mut self.data).await?;
+        let wish = self.wish.as_ref();
+        secrets::ensure(self.writer, self.platform, unit, self.children, wish, &mut self.data).await?;
         // The Secrets may be new, and with them the hash on the pods.
         for object in bind::objects(unit, self.version, &self.data, self.children) {
             self.object(&object).await?;

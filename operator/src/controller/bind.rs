@@ -1,6 +1,8 @@
-//! What a plan leaves open is filled in here, at apply: the hash of the Secrets a pod mounts, the provision Job's name,
-//! the version a workload runs, and what a volume claim can't go back on. Pure.
+//! What a plan leaves open is filled in here, at apply: the hash of the Secrets a pod mounts and which of a service's
+//! accounts it uses, the provision Job's name, the version a workload runs, and what a volume claim can't go back on.
+//! Pure.
 
+use super::accounts::Turns;
 use super::cache::Children;
 use crate::plan::quantity::milli;
 use crate::plan::{CONFIG_HASH, INSTANCE_LABEL, SECRET_HASH, Unit, hash8, provision};
@@ -15,18 +17,23 @@ pub const VERSION: &str = "orion.dev/version";
 
 /// The unit's objects as they are to be in the cluster.
 pub fn objects(unit: &Unit, version: &str, secrets: &SecretData, live: &Children) -> Vec<Value> {
-    unit.objects.iter().map(|object| bound(object, version, secrets, live)).collect()
+    let turns = Turns::of(unit, live);
+    unit.objects.iter().map(|object| bound(object, version, secrets, &turns, live)).collect()
 }
 
-fn bound(object: &Value, version: &str, secrets: &SecretData, live: &Children) -> Value {
+fn bound(object: &Value, version: &str, secrets: &SecretData, turns: &Turns, live: &Children) -> Value {
     let mut object = object.clone();
     match object["kind"].as_str() {
         Some("Deployment") => {
             stamp(&mut object, version);
-            hash_secrets(&mut object, secrets);
+            hash_secrets(&mut object, secrets, turns);
+            turns.point(&mut object["spec"]["template"]);
         }
-        Some("StatefulSet") => hash_secrets(&mut object, secrets),
-        Some("Job") => rename(&mut object, secrets, live),
+        Some("StatefulSet") => hash_secrets(&mut object, secrets, turns),
+        Some("Job") => {
+            rename(&mut object, secrets, live);
+            turns.expect(&mut object["spec"]["template"], secrets);
+        }
         Some("PersistentVolumeClaim") => keep_volume(&mut object, live),
         _ => {}
     }
@@ -38,17 +45,15 @@ fn stamp(object: &mut Value, version: &str) {
 }
 
 /// A changed password must reach the pods that read it at their start.
-fn hash_secrets(object: &mut Value, secrets: &SecretData) {
+fn hash_secrets(object: &mut Value, secrets: &SecretData, turns: &Turns) {
     let template = &mut object["spec"]["template"];
     let mounted = mounted(&template["spec"]);
     if mounted.is_empty() {
         return;
     }
-    template["metadata"]["annotations"][SECRET_HASH] = Value::from(hash_of(&mounted, secrets));
-}
-
-fn hash_of(names: &BTreeSet<String>, secrets: &SecretData) -> String {
-    hash8(&names.iter().map(|name| (name, secrets.get(name))).collect::<Vec<_>>())
+    let used = |name: &String| secrets.get(name).map(|data| turns.in_use(name, data));
+    let used: Vec<_> = mounted.iter().map(|name| (name, used(name))).collect();
+    template["metadata"]["annotations"][SECRET_HASH] = Value::from(hash8(&used));
 }
 
 /// The names of all Secrets that a pod mounts or reads variables from.
@@ -77,7 +82,8 @@ fn mounted(pod: &Value) -> BTreeSet<String> {
 fn rename(object: &mut Value, secrets: &SecretData, live: &Children) {
     let claims = live.iter().filter(|((kind, _), _)| *kind == "PersistentVolumeClaim");
     let volumes: Vec<&Value> = claims.map(|(_, claim)| &claim["metadata"]["uid"]).collect();
-    let passwords = hash_of(&mounted(&object["spec"]["template"]["spec"]), secrets);
+    let mounted = mounted(&object["spec"]["template"]["spec"]);
+    let passwords = hash8(&mounted.iter().map(|name| (name, secrets.get(name))).collect::<Vec<_>>());
     let metadata = &mut object["metadata"];
     let platform = metadata["labels"][INSTANCE_LABEL].as_str().unwrap_or_default();
     let planned = metadata["annotations"][CONFIG_HASH].as_str().unwrap_or_default();

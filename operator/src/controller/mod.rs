@@ -3,6 +3,7 @@
 //! Watches fill the caches and name the platforms that something happened to; a queue that never works on one platform
 //! twice at a time hands them to `reconcile`. Nothing is written but by the leader.
 
+pub mod accounts;
 pub mod apply;
 pub mod bind;
 pub mod cache;
@@ -26,6 +27,7 @@ pub mod prune;
 pub mod readiness;
 pub mod reconcile;
 pub mod revisions;
+pub mod rotate;
 pub mod secrets;
 pub mod serve;
 pub mod served;

@@ -1,5 +1,6 @@
 //! How each unit of a plan stands in the cluster, from the caches alone.
 
+use super::accounts;
 use super::bind::{self, SecretData, VERSION};
 use super::cache::{Children, UNIT, label, name};
 use super::claim;
@@ -53,7 +54,7 @@ fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -
     let objects = bind::objects(unit, version, data, children);
     let workload = objects.iter().find(|o| role(o) == Some(Role::Workload));
     let live = workload.and_then(|o| find(children, o)).filter(|o| !leaving(o));
-    let readiness = match (workload, live) {
+    let mut readiness = match (workload, live) {
         // Somebody else runs it; the provision Job finds out whether it can be reached.
         (None, _) => Readiness { ready: 1, desired: 1, settled: true, serving: true, failed: false },
         (Some(_), Some(live)) => readiness::of(live, fewest(&objects)),
@@ -61,6 +62,7 @@ fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -
             Readiness { desired: readiness::of(planned, None).desired, ..Readiness::default() }
         }
     };
+    readiness.serving |= unit.kind == UnitKind::Provision && was_provisioned(unit, children);
     let pods: Vec<&Value> = pods(&unit.name, children).collect();
     let cause = if readiness.settled { None } else { cause(&unit.name, &objects, live, &pods, children) };
     Observed {
@@ -76,6 +78,13 @@ fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -
         lacks: None,
         objects,
     }
+}
+
+/// While accounts are replaced the Job runs again and again, and those that it made before go on working.
+fn was_provisioned(unit: &Unit, children: &Children) -> bool {
+    let jobs =
+        children.iter().filter(|((kind, _), job)| *kind == "Job" && label(job, UNIT) == Some(&unit.name));
+    accounts::under_way(unit, children) && jobs.into_iter().any(|(_, job)| readiness::of(job, None).settled)
 }
 
 fn compare(
@@ -94,9 +103,12 @@ fn compare(
     if unit.kind == UnitKind::Service && runs.is_some_and(|runs| runs != version) {
         return Live::OldVersion;
     }
-    let complete =
-        unit.secrets.iter().all(|spec| secrets::complete(spec, data) && secrets::labelled(spec, children));
-    if complete && objects.iter().all(|object| difference(object, children).is_none()) {
+    let complete = |spec| {
+        secrets::complete(spec, &accounts::of(spec, children), data) && secrets::labelled(spec, children)
+    };
+    if unit.secrets.iter().all(complete)
+        && objects.iter().all(|object| difference(object, children).is_none())
+    {
         Live::Current
     } else {
         Live::Edited

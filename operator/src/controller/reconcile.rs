@@ -10,9 +10,10 @@ use super::delete;
 use super::error::Error;
 use super::observe::{self, Observed};
 use super::queue::key_of;
+use super::rotate::{self, Rotation, Site};
 use super::{explain, figures, foreign, lacking, namespace, prune, revisions, status, turns};
 use crate::VERSION;
-use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus};
+use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus, RotationPhase};
 use crate::context::Context;
 use crate::plan::Plan;
 use crate::revision::Revision;
@@ -111,6 +112,7 @@ impl Reconcile<'_> {
         let mut units = observe::units(&plan, version, &data, children);
         lacking::tell(&revision.plan, &self.context.cache.served, &mut units);
         explain::health(self.context, self.key, &mut units);
+        let rotation = Rotation::of(self.platform, &plan, &units, &data, children);
         let subjects: Vec<Subject> = units.iter().map(Observed::subject).collect();
         let decisions = rollout::decide(&subjects, self.before.last_good_revision.is_some());
         let mut failures = Failures::new();
@@ -123,7 +125,10 @@ impl Reconcile<'_> {
                 return Ok(Action::requeue(SOON));
             }
             revisions::store(&self.context.writer, self.key, revision, children).await?;
-            failures = self.change(revision, &plan, &units, &decisions, children, data).await;
+            failures = self.change(revision, &plan, &units, &decisions, children, data.clone()).await;
+            if let Err(error) = self.rotate(&rotation, children, &data).await {
+                failures.push(("credentials".to_owned(), error));
+            }
         }
         if failures.iter().any(|(_, error)| error.namespace_ends()) {
             namespace::was_told(self.context, self.key);
@@ -145,11 +150,13 @@ impl Reconcile<'_> {
             url: status::url(&units, children),
             units: &units,
             decisions: &decisions,
+            rotation: Some(&rotation),
         });
+        let rotating = status.credentials.as_ref().is_some_and(|c| c.phase != RotationPhase::Settled);
         self.report(status).await?;
         match failures.into_iter().next() {
             Some((_, error)) => Err(error),
-            None if units.iter().all(Observed::settled) => Ok(Action::requeue(QUIET)),
+            None if units.iter().all(Observed::settled) && !rotating => Ok(Action::requeue(QUIET)),
             None => Ok(Action::requeue(BUSY)),
         }
     }
@@ -161,7 +168,7 @@ impl Reconcile<'_> {
         }
         let (writer, version) = (&self.context.writer, self.platform.spec.version(VERSION));
         let data = SecretData::new();
-        self.callers(&Applying { writer, platform: self.key, version, children, data }).await?;
+        self.callers(&Applying { writer, platform: self.key, version, children, data, wish: None }).await?;
         Ok(Action::requeue(QUIET))
     }
 
@@ -176,7 +183,8 @@ impl Reconcile<'_> {
     ) -> Failures {
         let writer = &self.context.writer;
         let version = revision.version.as_str();
-        let mut applying = Applying { writer, platform: self.key, version, children, data };
+        let wish = rotate::wish(self.platform);
+        let mut applying = Applying { writer, platform: self.key, version, children, data, wish };
         let mut failures = Failures::new();
         let own = self.beside(&applying, &mut failures).await;
         failures.extend(applying.run(plan, units, decisions).await);
@@ -190,6 +198,20 @@ impl Reconcile<'_> {
             failures.push(("history".to_owned(), error));
         }
         failures
+    }
+
+    /// Carries the replacement of accounts on by a step.
+    async fn rotate(
+        &self,
+        rotation: &Rotation<'_>,
+        children: &Children,
+        data: &SecretData,
+    ) -> Result<(), Error> {
+        let stuck =
+            status::stuck(self.before.credentials.as_ref(), self.now, self.platform.spec.rollout.timeout());
+        let Context { client, writer, .. } = self.context;
+        let site = Site { client, writer, platform: self.key, children, data, now: self.now };
+        rotation.advance(&site, stuck).await
     }
 
     /// Writes the status if it says anything new, and before it an Event for each turn.

@@ -1,12 +1,14 @@
 //! Makes what Secrets hold. A random value is made once and never overwritten; text that is put together from other
 //! values (a database's URL) follows them.
 
+use super::accounts;
 use super::bind::{SecretData, data_of};
 use super::cache::{Children, Key, label};
 use super::error::Error;
 use super::kinds::Kind;
 use super::writer::Writer;
 use crate::plan::{SecretKey, SecretSpec, Unit};
+use crate::rotation::{Step, Turn, Wish};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand::{Rng, RngExt};
@@ -14,8 +16,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Whether nothing is missing from a Secret and nothing in it is out of date.
-pub fn complete(spec: &SecretSpec, data: &SecretData) -> bool {
-    data.contains_key(&spec.name) && changes(spec, data, &mut no_random).is_ok_and(|keys| keys.is_empty())
+pub fn complete(spec: &SecretSpec, turn: &Turn, data: &SecretData) -> bool {
+    let changes = || changes(spec, turn, data, &mut no_random);
+    data.contains_key(&spec.name) && changes().is_ok_and(|keys| keys.is_empty())
 }
 
 /// Whether a Secret that is there is labelled as planned: by its labels it is found, and kept or removed.
@@ -28,17 +31,20 @@ fn no_random(_: &SecretKey) -> String {
     String::new()
 }
 
-/// The keys that are to be written, with their values in base64. `make` gives a value for a key that is made once.
+/// The keys that are to be written, with their values in base64. `make` gives a value for a key that is made once. An
+/// account without a turn stays as long as it is there: only the step that drops it takes it away.
 pub fn changes(
     spec: &SecretSpec,
+    turn: &Turn,
     data: &SecretData,
     make: &mut dyn FnMut(&SecretKey) -> String,
 ) -> Result<BTreeMap<String, String>, Error> {
     let mut all = data.get(&spec.name).cloned().unwrap_or_default();
     let mut changed = BTreeMap::new();
     // Templates come second: they are put together from what is made.
-    let (templates, made): (Vec<_>, Vec<_>) =
-        spec.keys.iter().partition(|(_, key)| matches!(key, SecretKey::Template(_)));
+    let (templates, made): (Vec<_>, Vec<_>) = spec
+        .keys_with(|account| turn.holds(account))
+        .partition(|(_, key)| matches!(key, SecretKey::Template(_)));
     for (name, key) in made {
         if !all.contains_key(name) {
             let value = STANDARD.encode(make(key));
@@ -83,7 +89,7 @@ fn render(
 pub fn foreign(units: &[Unit]) -> Vec<String> {
     let specs = || units.iter().flat_map(|u| &u.secrets);
     let mut names = Vec::new();
-    for (_, key) in specs().flat_map(|s| &s.keys) {
+    for (_, key) in specs().flat_map(|s| s.keys.iter().chain(&s.second)) {
         let SecretKey::Template(template) = key else { continue };
         let references = template.split("${").skip(1).filter_map(|part| part.split_once('}'));
         names
@@ -109,29 +115,61 @@ pub fn random(key: &SecretKey) -> String {
     }
 }
 
-/// Brings a unit's Secrets about; `data` then has what they hold.
+/// Brings a unit's Secrets about; `data` then has what they hold. Accounts made now need not be replaced for `wish`.
 pub async fn ensure(
     writer: &Writer,
     platform: &Key,
     unit: &Unit,
     children: &Children,
+    wish: Option<&Wish>,
     data: &mut SecretData,
 ) -> Result<(), Error> {
     for spec in &unit.secrets {
-        let changed = changes(spec, data, &mut random)?;
+        let changed = changes(spec, &accounts::of(spec, children), data, &mut random)?;
         let known = children.get(&("Secret", spec.name.clone())).map(AsRef::as_ref);
         if changed.is_empty() && data.contains_key(&spec.name) && labelled(spec, children) {
             continue;
         }
         let written = match known {
-            Some(live) => add(writer, platform, spec, live, &changed).await?,
+            Some(live) => write(writer, platform, spec, live, json!({}), json!(changed)).await?,
             // Made moments ago, for another unit: the cache doesn't know it yet.
             None if data.contains_key(&spec.name) => continue,
-            None => create(writer, platform, spec, &changed, data).await?,
+            None => create(writer, platform, spec, wish, &changed, data).await?,
         };
         data.insert(spec.name.clone(), data_of(&written));
     }
     Ok(())
+}
+
+/// Goes over to another turn: what the Secret holds and what is said about it change as one.
+pub async fn turn(
+    writer: &Writer,
+    platform: &Key,
+    spec: &SecretSpec,
+    live: &Value,
+    turn: &Turn,
+    data: &SecretData,
+) -> Result<(), Error> {
+    let keys = keys_of_turn(spec, turn, data, &mut random)?;
+    write(writer, platform, spec, live, accounts::annotation(turn), keys).await.map(drop)
+}
+
+/// The keys that change with a turn, as a merge patch has them. Pure.
+pub fn keys_of_turn(
+    spec: &SecretSpec,
+    turn: &Turn,
+    data: &SecretData,
+    make: &mut dyn FnMut(&SecretKey) -> String,
+) -> Result<Value, Error> {
+    let mut keys = json!(changes(spec, turn, data, make)?);
+    if turn.step == Some(Step::Dropping) {
+        let all = spec.keys.iter().chain(&spec.second);
+        let held = |key: &str| spec.account_of(key).is_none_or(|account| turn.holds(account));
+        for (key, _) in all.filter(|(key, _)| !held(key)) {
+            keys[key] = Value::Null;
+        }
+    }
+    Ok(keys)
 }
 
 fn kind() -> &'static Kind {
@@ -142,14 +180,19 @@ async fn create(
     writer: &Writer,
     platform: &Key,
     spec: &SecretSpec,
+    wish: Option<&Wish>,
     keys: &BTreeMap<String, String>,
     data: &SecretData,
 ) -> Result<Value, Error> {
-    let object = json!({
+    let mut object = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
         "metadata": {"name": spec.name, "namespace": platform.namespace, "labels": spec.labels},
         "data": keys,
     });
+    if let Some(wish) = wish.filter(|_| spec.rotates()) {
+        let turn = Turn { wish: Some(wish.token.clone()), ..Turn::default() };
+        object["metadata"]["annotations"] = accounts::annotation(&turn);
+    }
     match writer.create(kind(), &platform.namespace, &object).await {
         Err(e) if e.is_conflict() => {
             // It is there without the labels by which the operator finds its own: somebody took them off. What it
@@ -158,22 +201,27 @@ async fn create(
             let live = writer.merge(kind(), &platform.namespace, &spec.name, &labels).await?;
             let mut data = data.clone();
             data.insert(spec.name.clone(), data_of(&live));
-            let missing = changes(spec, &data, &mut random)?;
-            if missing.is_empty() { Ok(live) } else { add(writer, platform, spec, &live, &missing).await }
+            let missing = changes(spec, &accounts::read(spec, &live), &data, &mut random)?;
+            if missing.is_empty() {
+                return Ok(live);
+            }
+            write(writer, platform, spec, &live, json!({}), json!(missing)).await
         }
         other => other,
     }
 }
 
 /// Fails on a Secret that has changed since it was read: two writers must not each add another password.
-async fn add(
+async fn write(
     writer: &Writer,
     platform: &Key,
     spec: &SecretSpec,
     live: &Value,
-    keys: &BTreeMap<String, String>,
+    annotations: Value,
+    keys: Value,
 ) -> Result<Value, Error> {
     let version = &live["metadata"]["resourceVersion"];
-    let patch = json!({"metadata": {"resourceVersion": version, "labels": spec.labels}, "data": keys});
+    let metadata = json!({"resourceVersion": version, "labels": spec.labels, "annotations": annotations});
+    let patch = json!({"metadata": metadata, "data": keys});
     writer.merge(kind(), &platform.namespace, &spec.name, &patch).await
 }

@@ -7,7 +7,7 @@
 use super::cache::Key;
 use super::error::Error;
 use super::writer::Writer;
-use crate::api::{OrionPlatform, OrionPlatformStatus, Phase};
+use crate::api::{OrionPlatform, OrionPlatformStatus, Phase, RotationPhase};
 use crate::plan::{MANAGER, hash8};
 use catalog::Tier;
 use k8s_openapi::api::events::v1::Event;
@@ -51,13 +51,33 @@ pub fn between(before: &OrionPlatformStatus, now: &OrionPlatformStatus) -> Vec<T
         let note = format!("tier {number} {name}: {ready} of {desired} parts are ready");
         turns.push(Turn { warning: false, reason: reason.to_owned(), note });
     }
-    let update = "UpdateAvailable";
-    if turned_true(before, now, update) {
-        let condition = now.conditions.iter().find(|c| c.type_ == update);
-        let note = condition.map(|c| c.message.clone()).unwrap_or_default();
-        turns.push(Turn { warning: false, reason: update.to_owned(), note });
+    for (warning, kind) in [(false, "UpdateAvailable"), (true, "RotationStuck")] {
+        if turned_true(before, now, kind) {
+            let condition = now.conditions.iter().find(|c| c.type_ == kind);
+            let note = condition.map(|c| c.message.clone()).unwrap_or_default();
+            turns.push(Turn { warning, reason: kind.to_owned(), note });
+        }
     }
+    turns.extend(rotation(before, now));
     turns
+}
+
+fn rotation(before: &OrionPlatformStatus, now: &OrionPlatformStatus) -> Option<Turn> {
+    let under_way = |status: &OrionPlatformStatus| {
+        let credentials = status.credentials.clone();
+        credentials.filter(|credentials| credentials.phase != RotationPhase::Settled)
+    };
+    let (reason, note) = match (under_way(before), under_way(now)) {
+        (None, Some(begun)) => {
+            let note = format!("replaces the accounts of {} in the stores", begun.services.join(", "));
+            ("CredentialsRotation", note)
+        }
+        (Some(_), None) => {
+            ("CredentialsRotated", "the accounts are replaced, the former ones are refused".to_owned())
+        }
+        _ => return None,
+    };
+    Some(Turn { warning: false, reason: reason.to_owned(), note })
 }
 
 fn turned_true(before: &OrionPlatformStatus, now: &OrionPlatformStatus, kind: &str) -> bool {

@@ -10,6 +10,7 @@ mod env;
 mod hash;
 pub mod monitoring;
 pub mod network;
+mod place;
 mod placement;
 mod pod;
 pub mod provision;
@@ -31,7 +32,7 @@ pub use scope::{
     CONFIG_HASH, DATA_EXTERNAL, DATA_LABEL, DATA_OWN, EXPOSURE_LABEL, INSTANCE_LABEL, MANAGED_BY_LABEL,
     MANAGER, NAME_LABEL, SECRET_HASH, TIER_LABEL,
 };
-pub use secrets::{SecretKey, SecretSpec};
+pub use secrets::{Account, SecretKey, SecretSpec};
 
 use crate::api::OrionPlatform;
 

@@ -4,9 +4,10 @@
 //! Job, and the controller removes the old one.
 
 use super::hash::hash8;
+use super::place::Place;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
-use super::secrets::{self, Place};
+use super::secrets;
 use super::{Inputs, Need, PROVISION, Unit, UnitKind, network};
 use catalog::{SERVICES, STORES, Service, Store, Tier, object_name};
 use serde_json::{Value, json};

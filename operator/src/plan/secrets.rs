@@ -1,12 +1,12 @@
 //! What each Secret holds, without ever holding it: values are made or put together at apply.
 
 use super::Inputs;
+use super::place::Place;
 use super::scope::Scope;
-use crate::api::{External, OrionPlatformSpec, Provisioning};
 use catalog::{SecretValue, Service, Store, object_name};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use storekeeper::document::{VIRTUAL_HOST, role_of};
+use storekeeper::document::{VIRTUAL_HOST, password_key, role_of, second_of};
 
 /// A Secret that must exist before the unit's objects are applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,40 @@ pub struct SecretSpec {
     pub unit: String,
     pub labels: BTreeMap<String, String>,
     pub keys: Vec<(String, SecretKey)>,
+    /// The keys of the second account, each named like its counterpart in `keys` with `-2` added. The two accounts take
+    /// turns: only when both are needed does the Secret hold both. Empty where no account is replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub second: Vec<(String, SecretKey)>,
+}
+
+/// One of the two accounts that a service has in each store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    First,
+    Second,
+}
+
+impl SecretSpec {
+    /// Whether it holds accounts that are replaced now and then.
+    pub fn rotates(&self) -> bool {
+        !self.second.is_empty()
+    }
+
+    /// Whose a key is; None where it is there whichever account has its turn.
+    pub fn account_of(&self, key: &str) -> Option<Account> {
+        let is = |name: &str| self.second.iter().any(|(other, _)| other == name);
+        match () {
+            () if is(key) => Some(Account::Second),
+            () if is(&second_of(key)) => Some(Account::First),
+            () => None,
+        }
+    }
+
+    /// The keys that the Secret is to have, of the accounts that it is to hold.
+    pub fn keys_with(&self, held: impl Fn(Account) -> bool) -> impl Iterator<Item = &(String, SecretKey)> {
+        let all = self.keys.iter().chain(&self.second);
+        all.filter(move |(key, _)| self.account_of(key).is_none_or(&held))
+    }
 }
 
 /// How the value of a key comes about.
@@ -63,6 +97,7 @@ pub(super) fn of_store(scope: &Scope, store: Store) -> SecretSpec {
         unit: scope.unit.to_owned(),
         labels: scope.data_labels(store),
         keys,
+        second: Vec::new(),
     }
 }
 
@@ -75,6 +110,7 @@ pub(super) fn of_service(inputs: &Inputs, service: &Service) -> Vec<SecretSpec> 
         // Keys to, and the first account in, what the service keeps in its database.
         labels: scope.data_labels(Store::Postgres),
         keys: secret.keys.iter().map(|(key, value)| ((*key).to_owned(), value.into())).collect(),
+        second: Vec::new(),
     });
     credentials(inputs, service).into_iter().chain(generated).collect()
 }
@@ -92,90 +128,53 @@ impl From<&SecretValue> for SecretKey {
 /// A service's accounts in the stores that it uses. None where it uses none.
 pub(super) fn credentials(inputs: &Inputs, service: &Service) -> Option<SecretSpec> {
     let scope = Scope::new(inputs, service.name, service.tier);
-    let keys: Vec<_> = service.stores().flat_map(|store| account(&scope, service, store)).collect();
+    let (mut keys, mut second) = (Vec::new(), Vec::new());
+    for store in service.stores() {
+        let place = Place::of(scope.spec(), scope.platform(), store);
+        if let Some(secret) = &place.given {
+            let url = format!("${{{secret}:{}-url}}", service.name);
+            keys.push((url_key(store).to_owned(), SecretKey::Template(url)));
+            continue;
+        }
+        let names = (password_key(store), url_key(store).to_owned());
+        second.extend(account(&place, service, store, &second_of(service.name), names.clone(), second_of));
+        keys.extend(account(&place, service, store, service.name, names, str::to_owned));
+    }
     (!keys.is_empty()).then(|| SecretSpec {
         name: scope.name_of(CREDENTIALS_SUFFIX),
         unit: service.name.to_owned(),
         labels: scope.labels(),
         keys,
+        second,
     })
 }
 
-fn account(scope: &Scope, service: &Service, store: Store) -> Vec<(String, SecretKey)> {
-    let place = Place::of(scope.spec(), scope.platform(), store);
-    let url = url_key(store).to_owned();
-    if let Some(secret) = place.given {
-        return vec![(url, SecretKey::Template(format!("${{{secret}:{}-url}}", service.name)))];
-    }
+/// Password and URL of one account, under their keys.
+fn account(
+    place: &Place,
+    service: &Service,
+    store: Store,
+    user: &str,
+    (password, url): (String, String),
+    named: fn(&str) -> String,
+) -> [(String, SecretKey); 2] {
     let Place { host, port, tls, .. } = place;
-    let password = format!("{}-password", store.name());
+    let password = named(&password);
     let text = match store {
         Store::Postgres => {
-            let role = role_of(service.name);
+            let role = role_of(user);
             let database = service.database.unwrap_or("postgres");
-            let mode = if tls { "verify-full" } else { "disable" };
+            let mode = if *tls { "verify-full" } else { "disable" };
             format!("postgres://{role}:${{{password}}}@{host}:{port}/{database}?sslmode={mode}")
         }
         Store::Redis => {
-            let scheme = if tls { "rediss" } else { "redis" };
-            format!("{scheme}://{}:${{{password}}}@{host}:{port}", service.name)
+            let scheme = if *tls { "rediss" } else { "redis" };
+            format!("{scheme}://{user}:${{{password}}}@{host}:{port}")
         }
         Store::Rabbitmq => {
-            let scheme = if tls { "amqps" } else { "amqp" };
-            format!("{scheme}://{}:${{{password}}}@{host}:{port}/{VIRTUAL_HOST}", service.name)
+            let scheme = if *tls { "amqps" } else { "amqp" };
+            format!("{scheme}://{user}:${{{password}}}@{host}:{port}/{VIRTUAL_HOST}")
         }
     };
-    vec![(password, SecretKey::Password), (url, SecretKey::Template(text))]
-}
-
-/// Where a store is, and whose the accounts in it are.
-pub(super) struct Place {
-    pub(super) host: String,
-    pub(super) port: u16,
-    /// RabbitMQ's management API.
-    pub(super) management_port: u16,
-    pub(super) tls: bool,
-    pub(super) managed: bool,
-    /// The Secret with the administrator's username and password.
-    pub(super) admin_secret: String,
-    /// The Secret with ready URLs, where the accounts are somebody else's to make.
-    pub(super) given: Option<String>,
-}
-
-impl Place {
-    pub(super) fn of(spec: &OrionPlatformSpec, platform: &str, store: Store) -> Self {
-        let entry = store.entry();
-        match spec.store(store).and_then(|s| s.external.as_ref()) {
-            Some(external) => Self::external(external, store),
-            None => Self {
-                host: object_name(platform, entry.name),
-                port: entry.port,
-                management_port: entry.extra_ports.first().map_or(0, |(_, port)| *port),
-                tls: false,
-                managed: true,
-                admin_secret: format!("{}-admin", object_name(platform, entry.name)),
-                given: None,
-            },
-        }
-    }
-
-    fn external(external: &External, store: Store) -> Self {
-        let port = |given: Option<i32>, default: u16| {
-            given.and_then(|port| u16::try_from(port).ok()).unwrap_or(default)
-        };
-        let secret = external.secret_ref.name.clone();
-        let default = match store {
-            Store::Rabbitmq if external.tls => 5671,
-            other => other.entry().port,
-        };
-        Self {
-            host: external.host.clone().unwrap_or_default(),
-            port: port(external.port, default),
-            management_port: port(external.management_port, if external.tls { 15671 } else { 15672 }),
-            tls: external.tls,
-            managed: false,
-            given: (external.provisioning == Provisioning::None).then(|| secret.clone()),
-            admin_secret: secret,
-        }
-    }
+    [(password, SecretKey::Password), (named(&url), SecretKey::Template(text))]
 }

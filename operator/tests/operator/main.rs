@@ -9,6 +9,7 @@ mod plan;
 mod plan_properties;
 mod readers;
 mod revision;
+mod rotation;
 mod scale;
 mod stores;
 mod validate;

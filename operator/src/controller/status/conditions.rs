@@ -15,6 +15,8 @@ pub(super) struct Verdict<'a> {
     pub(super) stalled: Option<&'static str>,
     /// What this operator would run if it were asked to.
     pub(super) available: Option<&'a str>,
+    /// Why accounts that are being replaced are still valid.
+    pub(super) rotation_stuck: Option<String>,
     pub(super) message: &'a str,
 }
 
@@ -68,6 +70,8 @@ impl<'a> Conditions<'a> {
             ),
             self.one("UpdateAvailable", verdict.available.is_some(), available.0, available.1),
         ];
+        let stuck = verdict.rotation_stuck.clone();
+        conditions.extend(stuck.map(|why| self.one("RotationStuck", true, "NoProgress", why)));
         conditions.extend(tiers.iter().filter_map(|tier| self.tier(tier)));
         conditions
     }

@@ -20,10 +20,11 @@ pub fn invalid(
         degraded: None,
         stalled: Some("InvalidSpec"),
         available: None,
+        rotation_stuck: None,
         message: &message,
     };
     let known = |kind: &str| {
-        ["Degraded", "UpdateAvailable"].contains(&kind)
+        ["Degraded", "UpdateAvailable", "RotationStuck"].contains(&kind)
             || Tier::ALL.iter().any(|tier| tier.condition() == kind)
     };
     let kept: Vec<Condition> = before.conditions.iter().filter(|c| known(&c.type_)).cloned().collect();
@@ -64,6 +65,7 @@ pub fn deleting(
         degraded: None,
         stalled: None,
         available: None,
+        rotation_stuck: None,
         message: &message,
     };
     let running = |tier: i32| left.iter().find(|(t, _)| *t == tier);

@@ -4,15 +4,18 @@
 //! the one before, and is not written.
 
 mod conditions;
+mod credentials;
 mod ending;
 mod tiers;
 mod url;
 
+pub use credentials::stuck;
 pub use ending::{deleting, invalid};
 pub use url::url;
 
 use super::observe::Observed;
 use super::revisions::ROLLBACK_TO;
+use super::rotate::Rotation;
 use crate::api::{Health, OrionPlatformStatus, Phase, Rollback, TierPhase, TierStatus, UnitStatus};
 use crate::revision::Held;
 use crate::rollout::Decision;
@@ -42,6 +45,8 @@ pub struct Facts<'a> {
     pub url: Option<String>,
     pub units: &'a [Observed],
     pub decisions: &'a [Decision],
+    /// Where the replacement of accounts stands.
+    pub rotation: Option<&'a Rotation<'a>>,
 }
 
 impl Facts<'_> {
@@ -99,12 +104,14 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
     let current = tiers.iter().find(|t| t.phase != TierPhase::Ready).or(tiers.last());
     let went_back = matches!(facts.held, Some(Held::RolledBack | Held::AsAsked));
     let degraded = degraded(facts, &tiers).or_else(|| facts.held_back().filter(|_| went_back));
+    let credentials = credentials::build(facts);
     let verdict = Verdict {
         phase,
         ready,
         degraded,
         stalled: stalled(facts, phase, &tiers),
         available: facts.available,
+        rotation_stuck: credentials::stuck_because(facts, credentials.as_ref()),
         message: &message,
     };
     OrionPlatformStatus {
@@ -128,6 +135,7 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
         services: facts.units.iter().zip(facts.decisions).map(|(u, d)| unit_status(u, d)).collect(),
         message: Some(message),
         url: facts.url.clone(),
+        credentials,
         tiers,
     }
 }

@@ -6,6 +6,7 @@ use operator::controller::bind::SecretData;
 use operator::controller::cache::Children;
 use operator::controller::secrets::{changes, complete, foreign, labelled, random};
 use operator::plan::{SecretKey, SecretSpec, Unit, UnitKind};
+use operator::rotation::Turn;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ fn spec(keys: &[(&str, SecretKey)]) -> SecretSpec {
         unit: "auth".to_owned(),
         labels: BTreeMap::new(),
         keys: keys.iter().map(|(name, key)| ((*name).to_owned(), key.clone())).collect(),
+        second: Vec::new(),
     }
 }
 
@@ -30,7 +32,7 @@ fn url(host: &str) -> SecretKey {
 
 /// Values as text.
 fn changed(spec: &SecretSpec, data: &SecretData) -> BTreeMap<String, String> {
-    let changes = changes(spec, data, &mut |_| "made".to_owned()).expect("it can be made");
+    let changes = changes(spec, &Turn::default(), data, &mut |_| "made".to_owned()).expect("it can be made");
     let text = |value: &String| String::from_utf8(STANDARD.decode(value).expect("base64")).expect("text");
     changes.iter().map(|(key, value)| (key.clone(), text(value))).collect()
 }
@@ -43,7 +45,7 @@ fn a_password_is_made_once_and_the_url_has_it() {
     assert_eq!(made["redis-url"], "redis://auth:made@orion-redis:6379");
     let there =
         data(&spec.name, &[("redis-password", "made"), ("redis-url", "redis://auth:made@orion-redis:6379")]);
-    assert!(complete(&spec, &there));
+    assert!(complete(&spec, &Turn::default(), &there));
 }
 
 #[test]
@@ -51,7 +53,7 @@ fn a_changed_host_changes_the_url_and_never_the_password() {
     let spec = spec(&[("redis-password", SecretKey::Password), ("redis-url", url("elsewhere"))]);
     let there =
         data(&spec.name, &[("redis-password", "old"), ("redis-url", "redis://auth:old@orion-redis:6379")]);
-    assert!(!complete(&spec, &there));
+    assert!(!complete(&spec, &Turn::default(), &there));
     let changed = changed(&spec, &there);
     assert_eq!(
         changed,
@@ -70,7 +72,7 @@ fn a_secret_of_somebody_else_is_read_and_named_when_it_lacks_a_key() {
     let spec = spec(&[("database-url", SecretKey::Template("${shop-postgres:auth-url}".to_owned()))]);
     let found = changed(&spec, &data("shop-postgres", &[("auth-url", "postgres://db\n")]));
     assert_eq!(found["database-url"], "postgres://db");
-    let error = changes(&spec, &SecretData::new(), &mut random).expect_err("it is missing");
+    let error = changes(&spec, &Turn::default(), &SecretData::new(), &mut random).expect_err("it is missing");
     assert_eq!(error.to_string(), "Secret shop-postgres has no key auth-url: add it to the Secret");
     let unit = Unit {
         name: "auth".to_owned(),

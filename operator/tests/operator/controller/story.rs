@@ -105,6 +105,7 @@ impl Story {
             url: None,
             units: &self.units,
             decisions: &decisions,
+            rotation: None,
         });
         &self.status
     }

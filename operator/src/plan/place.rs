@@ -1,0 +1,56 @@
+//! Where each store is, and who makes the accounts in it.
+
+use crate::api::{External, OrionPlatformSpec, Provisioning};
+use catalog::{Store, object_name};
+
+/// Where a store is, and whose the accounts in it are.
+pub(super) struct Place {
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// RabbitMQ's management API.
+    pub(super) management_port: u16,
+    pub(super) tls: bool,
+    pub(super) managed: bool,
+    /// The Secret with the administrator's username and password.
+    pub(super) admin_secret: String,
+    /// The Secret with ready URLs, where the accounts are somebody else's to make.
+    pub(super) given: Option<String>,
+}
+
+impl Place {
+    pub(super) fn of(spec: &OrionPlatformSpec, platform: &str, store: Store) -> Self {
+        let entry = store.entry();
+        match spec.store(store).and_then(|s| s.external.as_ref()) {
+            Some(external) => Self::external(external, store),
+            None => Self {
+                host: object_name(platform, entry.name),
+                port: entry.port,
+                management_port: entry.extra_ports.first().map_or(0, |(_, port)| *port),
+                tls: false,
+                managed: true,
+                admin_secret: format!("{}-admin", object_name(platform, entry.name)),
+                given: None,
+            },
+        }
+    }
+
+    fn external(external: &External, store: Store) -> Self {
+        let port = |given: Option<i32>, default: u16| {
+            given.and_then(|port| u16::try_from(port).ok()).unwrap_or(default)
+        };
+        let secret = external.secret_ref.name.clone();
+        let default = match store {
+            Store::Rabbitmq if external.tls => 5671,
+            other => other.entry().port,
+        };
+        Self {
+            host: external.host.clone().unwrap_or_default(),
+            port: port(external.port, default),
+            management_port: port(external.management_port, if external.tls { 15671 } else { 15672 }),
+            tls: external.tls,
+            managed: false,
+            given: (external.provisioning == Provisioning::None).then(|| secret.clone()),
+            admin_secret: secret,
+        }
+    }
+}
