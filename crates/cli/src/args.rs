@@ -64,6 +64,8 @@ pub enum Command {
         /// The platform [default: the only one in the namespace]
         name: Option<String>,
     },
+    /// Replace services' accounts in the data stores, without a request being lost
+    Rotate(Rotate),
     /// Replace the pods of one part, as `kubectl rollout restart` does
     Restart(Restart),
     /// Write an archive for whoever helps: objects, status, events, logs; no Secret is read
@@ -101,6 +103,15 @@ pub struct Rollback {
     /// Take the wish back: run what the spec says again
     #[arg(long, conflicts_with = "to")]
     pub undo: bool,
+}
+
+#[derive(Args)]
+pub struct Rotate {
+    /// The services [default: all]
+    pub services: Vec<String>,
+    /// The platform [default: the only one in the namespace]
+    #[arg(long, value_name = "NAME")]
+    pub platform: Option<String>,
 }
 
 #[derive(Args)]

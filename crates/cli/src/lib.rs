@@ -72,6 +72,7 @@ async fn execute(cli: Cli, screen: &mut Screen<'_>) -> anyhow::Result<u8> {
         Command::Pause { name } => commands::pause::run(&session, name.as_deref(), true, screen).await,
         Command::Resume { name } => commands::pause::run(&session, name.as_deref(), false, screen).await,
         Command::Approve { name } => commands::approve::run(&session, name.as_deref(), screen).await,
+        Command::Rotate(options) => commands::rotate::run(&session, options, screen).await,
         Command::Restart(options) => commands::restart::run(&session, options, screen).await,
         Command::SupportBundle(options) => commands::support_bundle::run(&session, options, screen).await,
     }?;

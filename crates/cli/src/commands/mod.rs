@@ -6,6 +6,7 @@ pub(crate) mod history;
 pub(crate) mod pause;
 pub(crate) mod restart;
 pub(crate) mod rollback;
+pub(crate) mod rotate;
 pub(crate) mod status;
 pub(crate) mod support_bundle;
 mod tree;

@@ -2,7 +2,9 @@
 
 use super::full_name;
 use crate::screen::Paint;
-use operator::api::{Health, OrionPlatform, OrionPlatformStatus, TierPhase, TierStatus, UnitStatus};
+use operator::api::{
+    Health, OrionPlatform, OrionPlatformStatus, RotationPhase, TierPhase, TierStatus, UnitStatus,
+};
 
 /// Ready, and about the spec as it is now.
 pub(super) fn is_ready(platform: &OrionPlatform) -> bool {
@@ -21,6 +23,7 @@ pub(super) fn lines(platform: &OrionPlatform, paint: Paint) -> Vec<String> {
         )];
     };
     let mut lines = vec![head(platform, status, paint)];
+    lines.extend(rotation(status, paint));
     for (i, tier) in status.tiers.iter().enumerate() {
         let last = i + 1 == status.tiers.len();
         lines.push(format!("{} {}", if last { "└─" } else { "├─" }, tier_line(tier, paint)));
@@ -47,6 +50,21 @@ fn head(platform: &OrionPlatform, status: &OrionPlatformStatus, paint: Paint) ->
     format!("{} {}  {phase}  {version}  {message}", paint.mark(mark), full_name(platform))
         .trim_end()
         .to_owned()
+}
+
+/// The replacement of accounts, while there is one or something to say about it.
+fn rotation(status: &OrionPlatformStatus, paint: Paint) -> Option<String> {
+    let credentials = status.credentials.as_ref()?;
+    let phase = match credentials.phase {
+        RotationPhase::Settled => {
+            return credentials.message.as_ref().map(|m| format!("{} {m}", paint.mark("✗")));
+        }
+        phase => format!("{phase:?}").to_lowercase(),
+    };
+    let stuck = status.conditions.iter().any(|c| c.type_ == "RotationStuck" && c.status == "True");
+    let (mark, services) = (if stuck { "✗" } else { "▸" }, credentials.services.join(", "));
+    let message = credentials.message.as_deref().unwrap_or_default();
+    Some(format!("{} accounts: {phase} {services}  {message}", paint.mark(mark)).trim_end().to_owned())
 }
 
 fn tier_line(tier: &TierStatus, paint: Paint) -> String {
@@ -131,6 +149,17 @@ pub(super) mod tests {
                 "   └─ · gateway        0/1  waits for auth, user",
             ]
         );
+    }
+
+    #[test]
+    fn accounts_that_are_replaced_are_a_line_of_their_own() {
+        let told = |credentials: Value| {
+            let status = json!({"observedGeneration": 3, "phase": "Ready", "credentials": credentials});
+            lines(&platform(status), Paint(false)).get(1).cloned()
+        };
+        let rolling = json!({"phase": "Rolling", "services": ["auth", "user"], "message": "auth: 0/1"});
+        assert_eq!(told(rolling).as_deref(), Some("▸ accounts: rolling auth, user  auth: 0/1"));
+        assert_eq!(told(json!({"phase": "Settled", "lastRotation": "2026-01-01T00:00:00Z"})), None);
     }
 
     #[test]
