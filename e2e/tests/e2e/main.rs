@@ -11,6 +11,7 @@ mod operator_handover;
 mod operator_install;
 mod operator_restart;
 mod operator_revisions;
+mod operator_rotate;
 mod operator_scale;
 mod operator_steady;
 mod operator_two;
