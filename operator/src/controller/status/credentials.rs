@@ -2,6 +2,7 @@
 
 use super::{Facts, named};
 use crate::api::{CredentialsStatus, RotationPhase};
+use crate::controller::rotate::Rotation;
 use crate::plan::PROVISION;
 use crate::rotation::{Step, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -12,10 +13,7 @@ pub(super) fn build(facts: &Facts) -> Option<CredentialsStatus> {
     let rotation = facts.rotation?;
     let (phase, services) = progress(&rotation.subjects);
     let last = rotation.subjects.iter().filter_map(|s| s.turn.rotated.clone()).max();
-    let message = trouble(facts, phase, &services).or_else(|| {
-        let unknown = rotation.wish.as_ref().map(|wish| wish.unknown().join(", "))?;
-        (!unknown.is_empty()).then(|| format!("{unknown} can't be rotated: there is no such service"))
-    });
+    let message = trouble(facts, phase, &services).or_else(|| unheard(facts, rotation));
     if phase == RotationPhase::Settled && last.is_none() && message.is_none() {
         return None;
     }
@@ -24,6 +22,19 @@ pub(super) fn build(facts: &Facts) -> Option<CredentialsStatus> {
     let since = same.and_then(|before| before.since.clone()).unwrap_or(Time(facts.now));
     let since = (phase != RotationPhase::Settled).then_some(since);
     Some(CredentialsStatus { phase, services, since, last_rotation: last, message })
+}
+
+/// What of a person's wish can't be done.
+fn unheard(facts: &Facts, rotation: &Rotation) -> Option<String> {
+    let unknown = rotation.wish.as_ref()?.unknown().join(", ");
+    match () {
+        () if !unknown.is_empty() => Some(format!("{unknown} can't be rotated: there is no such service")),
+        () if facts.installed() && rotation.subjects.is_empty() => Some(
+            "there is no account to rotate: others make them, or this revision is from before the operator could"
+                .to_owned(),
+        ),
+        () => None,
+    }
 }
 
 /// The earliest step that any service is at, and those that it has still to do for.
