@@ -60,6 +60,6 @@ async fn build_orion() -> Result<PathBuf> {
     }
     let lines = String::from_utf8_lossy(&built.stdout).into_owned();
     let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let programs = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    programs.last().context("cargo built no program")
+    let mut programs = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    programs.next_back().context("cargo built no program")
 }

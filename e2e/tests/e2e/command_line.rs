@@ -181,7 +181,12 @@ async fn keeps_secrets(arena: &Arena) -> Result<()> {
 /// Secret and key of what is the same in every platform: names of accounts.
 fn public_keys(arena: &Arena) -> Vec<(String, String)> {
     let platform = examples::platform(&arena.namespace, PLATFORM, "{}");
-    let plan = plan(&Inputs { platform: &platform, storekeeper_image: "", operator_version: "0.1.0" });
+    let plan = plan(&Inputs {
+        platform: &platform,
+        storekeeper_image: "",
+        operator_namespace: "orion-system",
+        operator_version: "0.1.0",
+    });
     let secrets = plan.units.into_iter().flat_map(|unit| unit.secrets);
     let fixed = secrets.flat_map(|secret| {
         let keys = secret.keys.into_iter().filter(|(_, value)| matches!(value, SecretKey::Fixed(_)));
