@@ -37,6 +37,11 @@ impl Gateway {
         Ok(gateway)
     }
 
+    /// `http://address:port`
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     pub async fn get(&self, path: &str, token: Option<&str>) -> Result<Answer> {
         self.call(Method::GET, path, token, None).await
     }

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod client;
 pub mod evidence;
 pub mod ground;
+pub mod load;
 pub mod record;
 pub mod status;
 pub mod tools;

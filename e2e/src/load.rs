@@ -1,0 +1,335 @@
+//! People at work while something is done to the platform: a steady, light load through the gateway, and what came of
+//! every single request.
+//!
+//! It does not wait for one answer before it sends the next request: a platform that hangs is asked as often as one
+//! that answers, and nothing it does hides. Half of the requests come on connections that are kept, half on fresh
+//! ones: what breaks the one kind often spares the other.
+
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::arena::eventually;
+use crate::client::Gateway;
+
+/// 20 requests a second: two logins, two refreshes, and somebody's profile all the others.
+const EVERY: Duration = Duration::from_millis(50);
+const PEOPLE: usize = 4;
+/// The gateway gives up on a service after 30 s and says so. A client that hears nothing by then was left hanging.
+const HANGS_AFTER: Duration = Duration::from_secs(35);
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Runs until it is stopped or dropped.
+pub struct Load {
+    calls: Arc<Mutex<Vec<Call>>>,
+    started: Instant,
+    stop: watch::Sender<bool>,
+    sending: JoinHandle<()>,
+}
+
+/// One request and what came of it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Since the load began.
+    pub at: Duration,
+    pub took: Duration,
+    pub kind: Kind,
+    pub kept: bool,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Login,
+    Refresh,
+    Profile,
+}
+
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Good,
+    /// An answer that is none of 2xx.
+    Refused {
+        status: u16,
+        retry_after: Option<u64>,
+        problem: bool,
+        text: String,
+    },
+    /// No answer, or half of one.
+    Broken(String),
+}
+
+struct Person {
+    email: String,
+    /// Held while it is used: a refresh token is good for one use.
+    refresh: tokio::sync::Mutex<String>,
+    access: Mutex<String>,
+}
+
+struct Crowd {
+    base: String,
+    kept: reqwest::Client,
+    fresh: reqwest::Client,
+    people: Vec<Person>,
+}
+
+impl Load {
+    /// Registers some people, waits until they can do all they will do, and begins.
+    pub async fn start(gateway: &Gateway) -> Result<Load> {
+        let crowd = Arc::new(Crowd::gather(gateway).await?);
+        let (calls, started) = (Arc::default(), Instant::now());
+        let (stop, stopped) = watch::channel(false);
+        let sending = tokio::spawn(send(crowd, Arc::clone(&calls), started, stopped));
+        Ok(Load { calls, started, stop, sending })
+    }
+
+    /// Now, as [`Call::at`] counts.
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// What was sent since then and has come to an end.
+    pub fn since(&self, then: Duration) -> Record {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        Record(calls.iter().filter(|call| call.at >= then).cloned().collect())
+    }
+
+    /// Waits until all is well again: for a second whatever was sent was answered well.
+    pub async fn until_well(&self) -> Result<()> {
+        eventually("a second without a failed request", async || {
+            let lately = self.since(self.now().saturating_sub(Duration::from_secs(1)));
+            Ok((lately.0.len() >= 10 && lately.failed().is_empty()).then_some(()))
+        })
+        .await
+    }
+
+    /// Sends nothing more and waits for what is under way.
+    pub async fn stop(mut self) -> Result<Record> {
+        let _ = self.stop.send(true);
+        (&mut self.sending).await.context("the load itself failed")?;
+        Ok(self.since(Duration::ZERO))
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.sending.abort();
+    }
+}
+
+async fn send(
+    crowd: Arc<Crowd>,
+    calls: Arc<Mutex<Vec<Call>>>,
+    started: Instant,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut under_way = JoinSet::new();
+    let mut ticks = tokio::time::interval(EVERY);
+    // A machine that was busy for a moment is no reason for a burst.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for number in 0.. {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.changed() => break,
+        }
+        let (crowd, calls) = (Arc::clone(&crowd), Arc::clone(&calls));
+        under_way.spawn(async move {
+            let at = started.elapsed();
+            let (kind, kept, outcome) = crowd.act(number).await;
+            let call = Call { at, took: started.elapsed() - at, kind, kept, outcome };
+            calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        });
+        while under_way.try_join_next().is_some() {}
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+impl Crowd {
+    async fn gather(gateway: &Gateway) -> Result<Crowd> {
+        let client = || reqwest::Client::builder().no_proxy().timeout(HANGS_AFTER);
+        let mut people = Vec::new();
+        for number in 0..PEOPLE {
+            people.push(newcomer(gateway, number).await?);
+        }
+        Ok(Crowd {
+            base: gateway.base().to_owned(),
+            kept: client().build()?,
+            fresh: client().pool_max_idle_per_host(0).build()?,
+            people,
+        })
+    }
+
+    async fn act(&self, number: usize) -> (Kind, bool, Outcome) {
+        let (round, turn) = (number / 10, number % 10);
+        let kept = (round + turn) % 2 == 0;
+        let client = if kept { &self.kept } else { &self.fresh };
+        let person = &self.people[(round + turn) % PEOPLE];
+        match turn {
+            0 => (Kind::Login, kept, self.login(client, person).await),
+            5 => match person.refresh.try_lock() {
+                Ok(mut token) => (Kind::Refresh, kept, self.refresh(client, person, &mut token).await),
+                // The refresh before this one has no answer yet.
+                Err(_) => (Kind::Profile, kept, self.profile(client, person).await),
+            },
+            _ => (Kind::Profile, kept, self.profile(client, person).await),
+        }
+    }
+
+    async fn login(&self, client: &reqwest::Client, person: &Person) -> Outcome {
+        let body = json!({"email": person.email, "password": PASSWORD});
+        outcome(client.post(format!("{}/api/auth/login", self.base)).json(&body)).await.0
+    }
+
+    async fn refresh(&self, client: &reqwest::Client, person: &Person, token: &mut String) -> Outcome {
+        let body = json!({"refresh_token": token.as_str()});
+        let (outcome, answer) =
+            outcome(client.post(format!("{}/api/auth/refresh", self.base)).json(&body)).await;
+        if let (Some(access), Some(refresh)) =
+            (answer["access_token"].as_str(), answer["refresh_token"].as_str())
+        {
+            person.access.lock().unwrap_or_else(PoisonError::into_inner).replace_range(.., access);
+            token.replace_range(.., refresh);
+        }
+        outcome
+    }
+
+    async fn profile(&self, client: &reqwest::Client, person: &Person) -> Outcome {
+        let token = person.access.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        outcome(client.get(format!("{}/api/user/profile", self.base)).bearer_auth(token)).await.0
+    }
+}
+
+async fn newcomer(gateway: &Gateway, number: usize) -> Result<Person> {
+    // Several loads may follow each other on one platform.
+    let name = format!("load{number}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+    let email = format!("{name}@example.com");
+    let person = json!({
+        "email": email, "username": name.replace('-', "_"), "password": PASSWORD,
+        "firstName": "Ada", "lastName": "Lovelace",
+    });
+    gateway.post("/api/user/register", None, person).await?.expect(201);
+    let login = json!({"email": email, "password": PASSWORD});
+    let tokens = gateway.post("/api/auth/login", None, login).await?.expect(200);
+    let access = tokens.text_at("/access_token").to_owned();
+    // Revocations are known a moment after the install.
+    eventually("a profile is shown", async || {
+        let answer = gateway.get("/api/user/profile", Some(&access)).await?;
+        Ok((answer.status == 200).then_some(()))
+    })
+    .await?;
+    let refresh = tokens.text_at("/refresh_token").to_owned().into();
+    Ok(Person { email, refresh, access: access.into() })
+}
+
+/// What came of it, and the body of a good answer.
+async fn outcome(request: reqwest::RequestBuilder) -> (Outcome, Value) {
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) => return (Outcome::Broken(chain(&error)), Value::Null),
+    };
+    let status = answer.status();
+    let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = header(RETRY_AFTER).and_then(|value| value.parse().ok());
+    let problem = header(CONTENT_TYPE) == Some("application/problem+json");
+    let text = match answer.text().await {
+        Ok(text) => text,
+        Err(error) => return (Outcome::Broken(chain(&error)), Value::Null),
+    };
+    if status.is_success() {
+        return (Outcome::Good, serde_json::from_str(&text).unwrap_or_default());
+    }
+    (Outcome::Refused { status: status.as_u16(), retry_after, problem, text }, Value::Null)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl Call {
+    pub fn failed(&self) -> bool {
+        !matches!(self.outcome, Outcome::Good)
+    }
+
+    /// Refused as it should be while something is away: 503, worded, and with a time to try again.
+    pub fn asks_to_try_again(&self) -> bool {
+        matches!(self.outcome, Outcome::Refused { status: 503, retry_after: Some(1..), problem: true, .. })
+    }
+}
+
+impl Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Call { at, took, kind, kept, outcome } = self;
+        let connection = if *kept { "kept" } else { "fresh" };
+        write!(f, "{:7.2} s {kind:?} ({connection}) after {took:.1?}: ", at.as_secs_f32())?;
+        match outcome {
+            Outcome::Good => f.write_str("good"),
+            Outcome::Refused { status, retry_after: Some(after), text, .. } => {
+                write!(f, "{status}, retry after {after} s: {text}")
+            }
+            Outcome::Refused { status, text, .. } => write!(f, "{status}: {text}"),
+            Outcome::Broken(why) => write!(f, "no answer: {why}"),
+        }
+    }
+}
+
+/// Requests, in the order in which they ended.
+#[derive(Clone, Debug)]
+pub struct Record(pub Vec<Call>);
+
+impl Record {
+    pub fn failed(&self) -> Vec<&Call> {
+        self.0.iter().filter(|call| call.failed()).collect()
+    }
+
+    /// From the first request that failed to the end of the last that did.
+    pub fn gap(&self) -> Option<Duration> {
+        let failed = self.failed();
+        let first = failed.iter().map(|call| call.at).min()?;
+        failed.iter().map(|call| call.at + call.took).max().map(|last| last - first)
+    }
+
+    /// Not one failed.
+    pub fn unharmed(&self, during: &str) -> Result<()> {
+        self.only(during, |_| false)
+    }
+
+    /// Whatever failed did so in this way.
+    pub fn only(&self, during: &str, allowed: impl Fn(&Call) -> bool) -> Result<()> {
+        if self.0.is_empty() {
+            bail!("{during}: nothing was asked, so nothing is known");
+        }
+        let wrong: Vec<String> =
+            self.failed().into_iter().filter(|call| !allowed(call)).map(ToString::to_string).collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        bail!("{during}: {self}, and {} as they must not:\n{}", wrong.len(), wrong.join("\n"))
+    }
+}
+
+impl Display for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut took: Vec<Duration> = self.0.iter().map(|call| call.took).collect();
+        took.sort();
+        let at = |share: f64| took.get((took.len() as f64 * share) as usize).or(took.last()).copied();
+        let [half, most, all] = [0.5, 0.99, 1.0].map(|share| at(share).unwrap_or_default());
+        write!(f, "{} requests (p50 {half:.1?}, p99 {most:.1?}, longest {all:.1?})", self.0.len())?;
+        let failed = self.failed().len();
+        match self.gap() {
+            Some(gap) => write!(f, ", {failed} failed within {gap:.1?}"),
+            None => f.write_str(", none failed"),
+        }
+    }
+}
