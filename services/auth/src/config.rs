@@ -37,6 +37,9 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
+/// However many cores there are: with those for new passwords that is 114 MiB of the 256 that a service gets.
+const HASHES_AT_ONCE: usize = 4;
+
 /// How long a verifier may go on with the keys it has: what `jwks.json` says in Cache-Control.
 pub const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -58,8 +61,12 @@ impl Settings {
             "for how long a used refresh token still gives the same successor, for tabs that race",
         );
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let at_once =
-            positive(reader, "ORION_HASH_CONCURRENCY", cores, "passwords hashed at once (19 MiB each)");
+        let at_once = positive(
+            reader,
+            "ORION_HASH_CONCURRENCY",
+            cores.min(HASHES_AT_ONCE),
+            "passwords hashed at once (19 MiB each, and half as much again for new ones); more needs more memory",
+        );
         let waiting =
             reader.or("ORION_HASH_QUEUE", 64_usize, "logins waiting for that; more are answered 503");
         let new_waiting = reader.or(

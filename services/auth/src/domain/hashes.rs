@@ -2,9 +2,9 @@
 //! what is made here today is replaced at the next login, the only moment when the password is known.
 
 use super::passwords::Outcome;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::Error;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use bcrypt::HashParts;
 
 const MEMORY_KIB: u32 = 19_456;
@@ -15,44 +15,88 @@ const BCRYPT_COST_MAX: u32 = 16;
 /// `$2x$` is left out: it marks hashes of a broken implementation, which this one would not reproduce.
 const BCRYPT: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
 
+/// What a hash is worked out in, used again for the next one. Taken from the allocator and given back each time, pieces
+/// of this size and alignment scatter it: a service that signs people in would grow until it is killed.
+#[derive(Default)]
+pub(super) struct Memory(Vec<Block>);
+
+impl Memory {
+    /// Grown once to what is hashed with here; a hash from elsewhere that wants more takes that for itself.
+    fn work_out(
+        &mut self,
+        argon2: &Argon2,
+        password: &str,
+        salt: &[u8],
+        out: &mut [u8],
+    ) -> argon2::Result<()> {
+        if argon2.params().block_count() > MEMORY_KIB as usize {
+            return argon2.hash_password_into(password.as_bytes(), salt, out);
+        }
+        self.0.resize(MEMORY_KIB as usize, Block::new());
+        argon2.hash_password_into_with_memory(password.as_bytes(), salt, out, &mut self.0)
+    }
+}
+
 fn argon2id() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("constant parameters in range");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-pub(super) fn hash(password: &str) -> String {
-    argon2id().hash_password(password.as_bytes()).expect("a salt of the right length").to_string()
+pub(super) fn hash(password: &str, memory: &mut Memory) -> String {
+    let (argon2, salt) = (argon2id(), Salt::generate());
+    let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
+    memory.work_out(&argon2, password, &salt, &mut out).expect("a salt of the right length");
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params()).expect("constant parameters in range"),
+        salt: Some(salt),
+        hash: Some(Output::new(&out).expect("an output of the right length")),
+    };
+    hash.to_string()
 }
 
 /// Compares. Without a stored hash, and with one that can't be used, the work is that of `dummy`. A hash of another kind
 /// or cost takes a time of its own until it is replaced.
-pub(super) fn verify(password: &str, stored: Option<&str>, dummy: &str) -> Outcome {
-    let Some(stored) = stored else { return work_in_vain(password, dummy, Outcome::Differs) };
+pub(super) fn verify(password: &str, stored: Option<&str>, dummy: &str, memory: &mut Memory) -> Outcome {
+    let Some(stored) = stored else { return work_in_vain(password, dummy, memory, Outcome::Differs) };
     let matches = match BCRYPT.iter().any(|kind| stored.starts_with(kind)) {
         true => by_bcrypt(password, stored).map(|matches| (matches, false)),
-        false => by_argon2(password, stored),
+        false => by_argon2(password, stored, memory),
     };
     match matches {
-        Ok((true, current)) => Outcome::Matches { better: (!current).then(|| hash(password)) },
+        Ok((true, current)) => Outcome::Matches { better: (!current).then(|| hash(password, memory)) },
         Ok((false, _)) => Outcome::Differs,
-        Err(reason) => work_in_vain(password, dummy, Outcome::Unusable { reason }),
+        Err(reason) => work_in_vain(password, dummy, memory, Outcome::Unusable { reason }),
     }
 }
 
-fn work_in_vain(password: &str, dummy: &str, outcome: Outcome) -> Outcome {
+fn work_in_vain(password: &str, dummy: &str, memory: &mut Memory, outcome: Outcome) -> Outcome {
     let dummy = PasswordHash::new(dummy).expect("made by `hash`");
-    let _ = argon2id().verify_password(password.as_bytes(), &dummy);
+    let _ = matches(password, &dummy, memory);
     outcome
 }
 
 /// Whether it matches; and whether it costs what a hash costs today.
-fn by_argon2(password: &str, stored: &str) -> Result<(bool, bool), String> {
+fn by_argon2(password: &str, stored: &str, memory: &mut Memory) -> Result<(bool, bool), String> {
     let stored = PasswordHash::new(stored).map_err(|error| format!("neither argon2 nor bcrypt: {error}"))?;
-    match argon2id().verify_password(password.as_bytes(), &stored) {
-        Ok(()) => Ok((true, is_current(&stored))),
-        Err(Error::PasswordInvalid) => Ok((false, false)),
+    match matches(password, &stored, memory) {
+        Ok(true) => Ok((true, is_current(&stored))),
+        Ok(false) => Ok((false, false)),
         Err(error) => Err(format!("argon2: {error}")),
     }
+}
+
+fn matches(password: &str, stored: &PasswordHash, memory: &mut Memory) -> Result<bool, Error> {
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str())?;
+    let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else { return Ok(false) };
+    let version = stored.version.map(Version::try_from).transpose()?.unwrap_or_default();
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(stored)?);
+    let mut out = [0; Output::MAX_LENGTH];
+    let out = out.get_mut(..expected.len()).ok_or(Error::OutputSize)?;
+    memory.work_out(&argon2, password, salt, out)?;
+    // `Output` compares in constant time.
+    Ok(*expected == Output::new(out)?)
 }
 
 fn by_bcrypt(password: &str, stored: &str) -> Result<bool, String> {
@@ -73,6 +117,15 @@ fn is_current(stored: &PasswordHash) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use argon2::password_hash::PasswordHasher;
+
+    fn hash(password: &str) -> String {
+        super::hash(password, &mut Memory::default())
+    }
+
+    fn verify(password: &str, stored: Option<&str>, dummy: &str) -> Outcome {
+        super::verify(password, stored, dummy, &mut Memory::default())
+    }
 
     /// From the test vectors of OpenBSD's implementation, and by libxcrypt's.
     const BY_OTHERS: [(&str, &str); 4] = [
@@ -89,6 +142,23 @@ mod tests {
         let dummy = hash("dummy");
         assert_eq!(verify("correct horse", Some(&stored), &dummy), Outcome::Matches { better: None });
         assert_eq!(verify("wrong horse", Some(&stored), &dummy), Outcome::Differs);
+    }
+
+    #[test]
+    fn what_the_library_hashes_and_what_is_hashed_here_is_the_same_whatever_was_hashed_before() {
+        let (mut memory, dummy) = (Memory::default(), hash("dummy"));
+        let large = Params::new(2 * MEMORY_KIB, 1, 1, None).unwrap();
+        let large = Argon2::new(Algorithm::Argon2id, Version::V0x13, large);
+        for argon2 in [argon2id(), large, argon2id()] {
+            let theirs = argon2.hash_password(b"correct horse").unwrap().to_string();
+            let outcome = super::verify("correct horse", Some(&theirs), &dummy, &mut memory);
+            assert!(matches!(outcome, Outcome::Matches { .. }), "{outcome:?}");
+            assert_eq!(super::verify("another", Some(&theirs), &dummy, &mut memory), Outcome::Differs);
+        }
+        let ours = super::hash("correct horse", &mut memory);
+        let stored = PasswordHash::new(&ours).unwrap();
+        use argon2::password_hash::PasswordVerifier;
+        assert!(argon2id().verify_password(b"correct horse", &stored).is_ok());
     }
 
     #[test]

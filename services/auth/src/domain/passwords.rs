@@ -3,8 +3,8 @@
 //! Hashing takes ~30 ms of a core and 19 MiB. Unbounded it would starve everything else of both, so each hash takes a
 //! turn; when the queue for turns is full the caller is told to come back.
 
-use super::hashes::{hash, verify};
-use std::sync::Arc;
+use super::hashes::{Memory, hash, verify};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Passwords {
     turns: Arc<Semaphore>,
     /// Turns plus waiting places: whoever gets none is sent away.
     places: Arc<Semaphore>,
+    /// What turns that have ended have worked in.
+    memories: Arc<Mutex<Vec<Memory>>>,
     dummy: Arc<str>,
 }
 
@@ -23,7 +25,16 @@ pub struct Passwords {
 pub struct Turn {
     _place: OwnedSemaphorePermit,
     _turn: OwnedSemaphorePermit,
+    memory: Memory,
+    memories: Arc<Mutex<Vec<Memory>>>,
     dummy: Arc<str>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.memory);
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,34 +52,39 @@ pub enum Outcome {
 
 impl Passwords {
     pub fn new(at_once: usize, waiting: usize) -> Self {
+        let mut memory = Memory::default();
         Self {
             turns: Arc::new(Semaphore::new(at_once)),
             places: Arc::new(Semaphore::new(at_once + waiting)),
-            dummy: hash("a password that nobody has").into(),
+            dummy: hash("a password that nobody has", &mut memory).into(),
+            memories: Arc::new(Mutex::new(vec![memory])),
         }
     }
 
     pub async fn turn(&self) -> Result<Turn, Busy> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Busy)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Busy)?;
-        Ok(Turn { _place: place, _turn: turn, dummy: Arc::clone(&self.dummy) })
+        let memories = Arc::clone(&self.memories);
+        // There are never more than turns at once.
+        let memory = memories.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        Ok(Turn { _place: place, _turn: turn, memory, memories, dummy: Arc::clone(&self.dummy) })
     }
 }
 
 impl Turn {
     /// Compares; without a stored hash it does the same work and says no.
-    pub async fn verify(self, password: String, stored: Option<String>) -> (Self, Outcome) {
+    pub async fn verify(mut self, password: String, stored: Option<String>) -> (Self, Outcome) {
         // The turn moves along: should the caller be gone, its core is still counted until the work is done.
         let work = move || {
-            let outcome = verify(&password, stored.as_deref(), &self.dummy);
+            let outcome = verify(&password, stored.as_deref(), &self.dummy, &mut self.memory);
             (self, outcome)
         };
         tokio::task::spawn_blocking(work).await.expect("hashing does not panic")
     }
 
-    pub async fn hash(self, password: String) -> (Self, String) {
+    pub async fn hash(mut self, password: String) -> (Self, String) {
         let work = move || {
-            let hashed = hash(&password);
+            let hashed = hash(&password, &mut self.memory);
             (self, hashed)
         };
         tokio::task::spawn_blocking(work).await.expect("hashing does not panic")
