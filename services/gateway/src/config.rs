@@ -54,7 +54,7 @@ impl Config {
         let connect = reader.duration(
             "ORION_UPSTREAM_CONNECT_TIMEOUT",
             SECOND,
-            "time for a connection to a service, looking up its name included",
+            "time for a connection to a service, looking up its name included; it is tried three times",
         );
         let head = reader.duration(
             "ORION_UPSTREAM_TIMEOUT",

@@ -65,11 +65,18 @@ pub struct Upstreams {
 /// Idle connections go before a service would close them: fewer requests meet a closing connection.
 const POOL_IDLE: Duration = Duration::from_secs(5);
 const POOL_SIZE: usize = 256;
+/// How often a connection is tried. Behind a service's one address are its pods, and each try may meet another: one
+/// that has just ended, or whose node is lost, is no reason to refuse a request that nobody has seen yet.
+const CONNECT_TRIES: usize = 3;
+/// What was sent and isn't acknowledged by then went to a machine that is gone. However busy a service is, its
+/// machine answers.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
 impl Upstreams {
     pub fn new(peers: HashMap<&'static str, Uri>, limits: Limits) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
+        connector.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -130,7 +137,7 @@ impl std::fmt::Display for Chain<'_> {
     }
 }
 
-/// A connector whose whole work, looking up the name included, ends in time.
+/// A connector whose tries, looking up the name included, each end in time.
 #[derive(Clone)]
 struct Bounded {
     connector: HttpConnector,
@@ -149,8 +156,20 @@ impl Service<Uri> for Bounded {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.connector.call(uri);
-        let limit = self.limit;
-        Box::pin(async move { Ok(timeout(limit, connecting).await??) })
+        let (mut connector, limit) = (self.connector.clone(), self.limit);
+        Box::pin(async move {
+            let mut tries = 1;
+            loop {
+                let failed: BoxError = match timeout(limit, connector.call(uri.clone())).await {
+                    Ok(Ok(connection)) => return Ok(connection),
+                    Ok(Err(error)) => error.into(),
+                    Err(late) => late.into(),
+                };
+                if tries == CONNECT_TRIES {
+                    return Err(failed);
+                }
+                tries += 1;
+            }
+        })
     }
 }
