@@ -22,6 +22,8 @@ use crate::{management, telemetry, wait};
 /// What background work gets once requests are drained.
 const TASKS_GRACE: Duration = Duration::from_secs(5);
 const STORES_GRACE: Duration = Duration::from_secs(2);
+/// How long those who keep a connection get to learn from their next answer that it closes.
+const WIND_DOWN: Duration = Duration::from_secs(2);
 
 /// Why a start failed, in one line that names what was in the way: `postgres:5432: password authentication failed`.
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +56,17 @@ impl Running {
         &self.chassis
     }
 
-    /// Not ready any more, then no new connections, then what runs may finish, then background work, then the stores.
+    /// Not ready any more; then kept connections end, each with an answer that says so, since one that just ends may
+    /// meet a request that is on its way; then no new connections; then what runs may finish; then background work;
+    /// then the stores.
     pub async fn stop(self) {
         let inner = self.chassis.inner();
         inner.health.enter(Phase::Draining);
         tracing::info!("draining");
-        if !self.main.drain(inner.settings.shutdown_grace).await {
+        let grace = inner.settings.shutdown_grace;
+        let wind_down = WIND_DOWN.min(grace);
+        self.main.wind_down(wind_down).await;
+        if !self.main.drain(grace - wind_down).await {
             tracing::warn!("some requests did not finish in time");
         }
         inner.tasks.close();

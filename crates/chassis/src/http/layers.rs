@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use contracts::problem;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Version, header};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{BODY_LIMIT, Json};
@@ -59,7 +59,7 @@ async fn observe(State(chassis): State<Chassis>, mut request: Request, next: Nex
         chassis.inner().traces.as_ref().filter(|_| request.uri().path() != chassis.service().health_path);
     let span = traces.map(|traces| traces.serve(&request, route.as_deref(), &mut context));
     let context = Arc::new(context);
-    let method = request.method().clone();
+    let (method, http1) = (request.method().clone(), request.version() < Version::HTTP_2);
     request.extensions_mut().insert(chassis.clone());
     context
         .clone()
@@ -68,6 +68,9 @@ async fn observe(State(chassis): State<Chassis>, mut request: Request, next: Nex
             let mut response = worded(next.run(request).await, route.is_some());
             if let Ok(id) = HeaderValue::from_str(&context.request_id) {
                 response.headers_mut().insert(REQUEST_ID, id);
+            }
+            if http1 && closes(&response, &chassis) {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             if let Some(span) = span {
                 span.end(response.status());
@@ -83,6 +86,12 @@ async fn observe(State(chassis): State<Chassis>, mut request: Request, next: Nex
             response
         })
         .await
+}
+
+/// A connection of a service that is on its way out ends with this answer; one that leaves HTTP has its own end.
+fn closes(response: &Response, chassis: &Chassis) -> bool {
+    response.status() != StatusCode::SWITCHING_PROTOCOLS
+        && chassis.health().phase() == health::Phase::Draining
 }
 
 /// axum's own refusals have no body: they get one.

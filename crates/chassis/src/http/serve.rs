@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::stall::Stalling;
@@ -26,6 +27,7 @@ const READS_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) struct Server {
     address: SocketAddr,
     stop: CancellationToken,
+    open: TaskTracker,
     accepting: JoinHandle<GracefulShutdown>,
 }
 
@@ -37,13 +39,19 @@ impl Server {
     }
 
     pub(crate) fn start(listener: TcpListener, address: SocketAddr, routes: Router) -> Self {
-        let stop = CancellationToken::new();
-        let accepting = tokio::spawn(accept(listener, routes, stop.clone()));
-        Self { address, stop, accepting }
+        let (stop, open) = (CancellationToken::new(), TaskTracker::new());
+        let accepting = tokio::spawn(accept(listener, routes, stop.clone(), open.clone()));
+        Self { address, stop, open, accepting }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Goes on until the last connection has ended, at most so long. Whoever answers meanwhile says that it closes.
+    pub(crate) async fn wind_down(&self, within: Duration) {
+        self.open.close();
+        let _ = tokio::time::timeout(within, self.open.wait()).await;
     }
 
     /// No new connections; running requests get `grace` to finish. Whether all did.
@@ -54,7 +62,12 @@ impl Server {
     }
 }
 
-async fn accept(listener: TcpListener, routes: Router, stop: CancellationToken) -> GracefulShutdown {
+async fn accept(
+    listener: TcpListener,
+    routes: Router,
+    stop: CancellationToken,
+    open: TaskTracker,
+) -> GracefulShutdown {
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -62,7 +75,7 @@ async fn accept(listener: TcpListener, routes: Router, stop: CancellationToken) 
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => connection(stream, peer, routes.clone(), &graceful),
+            Ok((stream, peer)) => drop(open.spawn(connection(stream, peer, routes.clone(), &graceful))),
             Err(error) => {
                 // Out of file descriptors, mostly: connections that end free some.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -72,7 +85,12 @@ async fn accept(listener: TcpListener, routes: Router, stop: CancellationToken) 
     }
 }
 
-fn connection(stream: TcpStream, peer: SocketAddr, routes: Router, graceful: &GracefulShutdown) {
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    routes: Router,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + use<> {
     let _ = stream.set_nodelay(true);
     let service = routes.map_request(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -90,9 +108,9 @@ fn connection(stream: TcpStream, peer: SocketAddr, routes: Router, graceful: &Gr
         TowerToHyperService::new(service),
     );
     let watched = graceful.watch(connection.into_owned());
-    tokio::spawn(async move {
+    async move {
         if let Err(error) = watched.await {
             tracing::debug!(error, "a connection ended early");
         }
-    });
+    }
 }

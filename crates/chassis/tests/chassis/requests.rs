@@ -41,6 +41,22 @@ async fn what_nobody_answers_is_a_problem_that_gives_nothing_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kept_connection_ends_with_an_answer_that_says_so() {
+    let service = spawn::<Sample>(Env::of("user").await).await;
+    let (client, url, ready) = (testkit::client(), service.url("/maybe"), service.management("/readyz"));
+    let before = client.get(&url).send().await.unwrap();
+    assert!(before.headers().get("connection").is_none() && before.bytes().await.is_ok());
+    let stopping = tokio::spawn(service.stop());
+    testkit::eventually("it is on its way out", || async {
+        (testkit::client().get(&ready).send().await.ok()?.status() == 503).then_some(())
+    })
+    .await;
+    let last = client.get(&url).send().await.unwrap();
+    assert_eq!((last.status().as_u16(), &last.headers()["connection"]), (200, &"close".parse().unwrap()));
+    stopping.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_running_request_is_finished_before_the_end() {
     let service = spawn::<Sample>(Env::of("user").await.set("ORION_SAMPLE_SLOW", "1s")).await;
     let slow = tokio::spawn(service.get("/slow").send());
