@@ -17,6 +17,8 @@ pub use fred::types::Value;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// What Redis answers while it can't write to its disk.
+const CANNOT_WRITE: &str = "MISCONF";
 /// How often an idle connection is tried, to notice a peer that went away without a word.
 const PING_EVERY: Duration = Duration::from_secs(5);
 
@@ -212,13 +214,20 @@ async fn watch(client: &Client, mut connection: ConnectHandle) -> String {
                 return error.map_or_else(|_| "connection lost".to_owned(), |(error, _)| format!("connection lost: {}", error.details()));
             }
             () = tokio::time::sleep(PING_EVERY) => {
-                if let Err(error) = client.ping::<()>(None).await {
+                if let Err(error) = client.ping::<()>(None).await
+                    && !answers(&error)
+                {
                     connection.abort();
                     return format!("no answer: {}", error.details());
                 }
             }
         }
     }
+}
+
+/// A server that says no is there. One whose disk is full refuses writes and pings, and goes on reading.
+fn answers(error: &Error) -> bool {
+    error.details().starts_with(CANNOT_WRITE)
 }
 
 fn expire(ttl: Duration) -> Expiration {

@@ -4,8 +4,9 @@ use super::{Defaults, Ids, Kind, shell};
 
 pub(super) const DEFAULTS: Defaults = Defaults { cpu: "100m", memory: "64Mi", memory_limit: "256Mi" };
 
-/// The answer must be PONG: while it loads its data Redis answers too.
-const READY: &str = "REDISCLI_AUTH=$(cat /run/orion/admin/password) redis-cli --user admin --no-auth-warning ping | grep -q PONG";
+/// The answer must be PONG: while it loads its data Redis answers too. One whose disk is full refuses writes and pings,
+/// and goes on reading: who is cut off from it learns nothing, and not why either.
+const READY: &str = "REDISCLI_AUTH=$(cat /run/orion/admin/password) redis-cli --user admin --no-auth-warning ping | grep -q -e PONG -e MISCONF";
 
 pub(super) fn kind(memory_limit: u64, _: Ids) -> Kind {
     let files =
