@@ -14,7 +14,8 @@ pub struct PodOptions {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "node_selector")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that the pods put up with.
+    /// Taints of nodes that the pods put up with. Unless it says something about node.kubernetes.io/not-ready and
+    /// node.kubernetes.io/unreachable, pods of a node that is lost are started elsewhere after 30 seconds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub tolerations: Vec<Toleration>,

@@ -1,23 +1,25 @@
 //! Where the pods of a service may run, as the spec says.
 
 use super::scope::Scope;
-use crate::api::{PodOptions, Toleration, TopologySpread, WhenUnsatisfiable};
+use crate::api::{
+    PodOptions, TaintEffect, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable,
+};
 use serde_json::{Value, json};
 
 /// The default has both whatever the number of pods: scaling must not restart anything.
 const SPREAD: [&str; 2] = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"];
 
+/// What Kubernetes puts on a node that it doesn't hear from.
+const LOST: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+/// Kubernetes lets a pod wait 300 s for a lost node. A service has nothing there to come back to: what it waits for is
+/// only an outage.
+const WAITS_FOR_A_LOST_NODE: i64 = 30;
+
 pub(super) fn place(pod: &mut Value, options: &PodOptions, scope: &Scope) {
     if !options.node_selector.is_empty() {
         pod["nodeSelector"] = json!(options.node_selector);
     }
-    if !options.tolerations.is_empty() {
-        let full = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        // Empty text is left out, as the API server does: otherwise it would differ for ever.
-        let clean =
-            |t: &Toleration| json!(Toleration { key: full(&t.key), value: full(&t.value), ..t.clone() });
-        pod["tolerations"] = options.tolerations.iter().map(clean).collect();
-    }
+    pod["tolerations"] = tolerations(options).collect();
     if let Some(affinity) = &options.affinity {
         pod["affinity"] = json!(affinity);
     }
@@ -30,6 +32,29 @@ pub(super) fn place(pod: &mut Value, options: &PodOptions, scope: &Scope) {
         constraint
     });
     pod["topologySpreadConstraints"] = constraints.collect();
+}
+
+fn tolerations(options: &PodOptions) -> impl Iterator<Item = Value> {
+    let full = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    // Empty text is left out, as the API server does: otherwise it would differ for ever.
+    let clean = move |t: &Toleration| Toleration { key: full(&t.key), value: full(&t.value), ..t.clone() };
+    let given: Vec<Toleration> = options.tolerations.iter().map(clean).collect();
+    let waits = LOST.map(|taint| Toleration {
+        key: Some(taint.to_owned()),
+        operator: Some(TolerationOperator::Exists),
+        value: None,
+        effect: Some(TaintEffect::NoExecute),
+        toleration_seconds: Some(WAITS_FOR_A_LOST_NODE),
+    });
+    let unsaid = |wait: &Toleration| !given.iter().any(|t| says_how_long(t, wait.key.as_deref()));
+    let waits: Vec<Toleration> = waits.into_iter().filter(unsaid).collect();
+    given.into_iter().chain(waits).map(|toleration| json!(toleration))
+}
+
+/// Whether a person has said how long the pods stay under this taint: by its key, or for all that there are.
+fn says_how_long(given: &Toleration, taint: Option<&str>) -> bool {
+    let about = given.key.is_none() || given.key.as_deref() == taint;
+    about && matches!(given.effect, None | Some(TaintEffect::NoExecute))
 }
 
 fn spread(options: &PodOptions) -> Vec<TopologySpread> {
