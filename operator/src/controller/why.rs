@@ -47,7 +47,16 @@ fn pod_cause(unit: &str, pod: &Value) -> Option<String> {
         let text = container_cause(c)?;
         Some(if name == unit || main.len() == 1 { text } else { format!("container {name}: {text}") })
     });
-    from_init.chain(from_main).next()
+    from_init.chain(from_main).next().or_else(|| lost_node(pod, &main))
+}
+
+/// Kubernetes says of the pods of a node that it doesn't hear from that they aren't ready. Their containers are as the
+/// node has told last.
+fn lost_node(pod: &Value, containers: &[Value]) -> Option<String> {
+    false_condition(pod, "Ready").filter(|c| c["reason"] != "ReadinessGatesNotReady")?;
+    let told_ready = !containers.is_empty() && containers.iter().all(|c| c["ready"] == true);
+    let node = pod["spec"]["nodeName"].as_str().filter(|_| told_ready)?;
+    Some(format!("its node {node} does not answer"))
 }
 
 fn container_cause(container: &Value) -> Option<String> {

@@ -21,6 +21,14 @@ fn unschedulable(message: &str) -> Value {
     ]}))
 }
 
+/// The container is as the node told last; that the pod isn't ready is said by somebody else.
+fn on_a_lost_node() -> Value {
+    let mut pod = container(json!({"ready": true, "state": {"running": {}}}));
+    pod["spec"] = json!({"nodeName": "n2"});
+    pod["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+    pod
+}
+
 #[test]
 fn a_pod_names_its_cause() {
     let crashed = json!({"terminated": {"exitCode": 1, "reason": "Error", "message": "postgres:5432: password authentication failed\n"}});
@@ -39,6 +47,7 @@ fn a_pod_names_its_cause() {
             ),
             Some("0/3 nodes fit: 1 Insufficient memory, 2 node(s) had untolerated taint(s)"),
         ),
+        ("the node is lost", on_a_lost_node(), Some("its node n2 does not answer")),
         (
             "the image does not exist",
             container(
