@@ -9,6 +9,7 @@ pub(crate) mod network;
 mod node;
 mod node_files;
 mod pki;
+mod sized;
 mod volumes;
 
 use std::io::Read;
@@ -113,7 +114,7 @@ async fn run(state: StateDir, supervisor: u32) -> Result<()> {
     if inside.launch.nodes > 0 {
         progress(started, &format!("{} nodes Ready", inside.launch.nodes));
     }
-    tokio::task::spawn_local(volumes::provide(inside.client.clone(), inside.state.clone()));
+    tokio::task::spawn_local(volumes::provide(inside));
     let socket = control::listen(&inside.state)?;
     Report::Ready.send();
     control::serve(inside, socket).await

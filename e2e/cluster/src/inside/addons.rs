@@ -1,4 +1,4 @@
-//! What a cluster is expected to come with: a names service under its usual address, and a default StorageClass.
+//! What a cluster is expected to come with: a names service under its usual address, and StorageClasses.
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Service;
@@ -10,6 +10,8 @@ use serde_json::json;
 use super::network::{DNS_SERVICE, Network};
 
 pub(crate) const STORAGE_CLASS: &str = "local";
+/// Its volumes are no larger than their claims, and are lost with their node.
+pub(crate) const SIZED_CLASS: &str = "local-sized";
 pub(crate) const PROVISIONER: &str = "orion.test/local";
 
 pub(crate) async fn apply(client: &kube::Client, network: &Network) -> Result<()> {
@@ -44,6 +46,13 @@ pub(crate) async fn apply(client: &kube::Client, network: &Network) -> Result<()
         "volumeBindingMode": "WaitForFirstConsumer",
         "allowVolumeExpansion": true,
     });
+    let sized = json!({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": SIZED_CLASS},
+        "provisioner": PROVISIONER,
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": true,
+    });
     let services = Api::<Service>::namespaced(client.clone(), "kube-system");
     let slices = Api::<EndpointSlice>::namespaced(client.clone(), "kube-system");
     let classes = Api::<StorageClass>::all(client.clone());
@@ -52,6 +61,8 @@ pub(crate) async fn apply(client: &kube::Client, network: &Network) -> Result<()
         .patch("kube-dns", &as_us, &Patch::Apply(slice))
         .await
         .context("apply the endpoints of kube-dns")?;
-    classes.patch(STORAGE_CLASS, &as_us, &Patch::Apply(class)).await.context("apply the StorageClass")?;
+    for (name, class) in [(STORAGE_CLASS, class), (SIZED_CLASS, sized)] {
+        classes.patch(name, &as_us, &Patch::Apply(class)).await.context("apply a StorageClass")?;
+    }
     Ok(())
 }

@@ -173,7 +173,7 @@ impl Node {
     }
 
     /// A command that sees the node's files.
-    fn enter(&self, search_path: &str, words: &[&str]) -> Command {
+    pub(super) fn enter(&self, search_path: &str, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--mount=/proc/{}/ns/mnt", self.pid))
