@@ -86,6 +86,7 @@ impl From<ProblemType> for Problem {
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error;
+        crate::stores::db::note(&error);
         // 57: shut down or cancelled by the statement timeout; 53: out of connections; 40: try again (deadlock,
         // serialization); 55P03: a lock took too long; 25P03: so did a transaction.
         let passing = |code: &str| {

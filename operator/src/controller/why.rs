@@ -7,7 +7,7 @@ mod text;
 
 use super::readiness::condition;
 use serde_json::Value;
-use text::{image_error, one_line, scheduling};
+use text::{image_error, last_words, one_line, scheduling};
 
 /// The cause in one line, without the unit's name; None when nothing is known to be wrong.
 pub fn cause(unit: &str, workload: Option<&Value>, pods: &[&Value]) -> Option<String> {
@@ -114,7 +114,7 @@ fn ended(state: Option<&str>, terminated: &Value) -> String {
     if let Some(code) = terminated["exitCode"].as_i64() {
         parts.push(format!("exit {code}"));
     }
-    let said = one_line(terminated["message"].as_str().unwrap_or_default());
+    let said = last_words(terminated["message"].as_str().unwrap_or_default());
     let head = parts.join(", ");
     if said.is_empty() { head } else { format!("{head}: {said}") }
 }

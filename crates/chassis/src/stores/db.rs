@@ -1,8 +1,8 @@
 //! PostgreSQL: a bounded pool whose connections are tested before use, migrations, and a check that says why.
 
 use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex as Shared, PoisonError};
+use std::time::{Duration, Instant};
 
 use contracts::Secret;
 use sqlx::migrate::Migrator;
@@ -13,6 +13,29 @@ use tokio::sync::Mutex;
 use super::redis::secret_free;
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a database that had no room for something counts as full.
+const FULL_FOR: Duration = Duration::from_secs(30);
+const DISK_FULL: &str = "53100";
+
+/// What a full database said, and when. Not of one `Db`, because where errors become answers none is at hand.
+static FULL: Shared<Option<(Instant, String)>> = Shared::new(None);
+
+/// Remembers that there was no room for something: a full database reads, and answers every check.
+pub(crate) fn note(error: &sqlx::Error) {
+    let sqlx::Error::Database(cause) = error else { return };
+    if cause.code().is_some_and(|code| code == DISK_FULL) {
+        let full = Some((Instant::now(), cause.message().to_owned()));
+        *FULL.lock().unwrap_or_else(PoisonError::into_inner) = full;
+    }
+}
+
+fn has_room() -> Result<(), String> {
+    let full = FULL.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*full {
+        Some((at, words)) if at.elapsed() < FULL_FOR => Err(words.clone()),
+        _ => Ok(()),
+    }
+}
 
 #[derive(Clone)]
 pub struct Db {
@@ -60,14 +83,14 @@ impl Db {
             && connection.ping().await.is_ok()
         {
             *held = Some(connection);
-            return Ok(());
+            return has_room();
         }
         let mut connection = PgConnection::connect_with(&self.options)
             .await
             .map_err(|error| explain(&error, &self.options))?;
         connection.ping().await.map_err(|error| explain(&error, &self.options))?;
         *held = Some(connection);
-        Ok(())
+        has_room()
     }
 
     /// Runs what is new; what a newer binary has left is not touched. Replicas wait for each other (advisory lock).

@@ -12,6 +12,12 @@ pub(super) fn one_line(text: &str) -> String {
     }
 }
 
+/// What a program said at its end. PostgreSQL goes on to tell of its end once it has said why.
+pub(super) fn last_words(text: &str) -> String {
+    let grave = |line: &&str| ["FATAL:", "PANIC:"].iter().any(|level| line.contains(level));
+    text.lines().rfind(grave).map_or_else(|| one_line(text), one_line)
+}
+
 /// "0/2 nodes are available: 2 Insufficient cpu. preemption: …" becomes "0/2 nodes fit: Insufficient cpu".
 pub(super) fn scheduling(message: &str) -> String {
     let message = message.split(". preemption:").next().unwrap_or_default();
