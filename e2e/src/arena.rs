@@ -1,6 +1,7 @@
 //! One test's own place: a namespace with an operator, and the platform `orion` in it.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -11,7 +12,7 @@ use kube::{Client, Resource};
 use operator::api::OrionPlatform;
 use serde_json::{Value, json};
 
-use crate::ground::{Ground, ground, root};
+use crate::ground::{Ground, ground, ground_apart, root};
 use crate::{evidence, status, tools};
 
 /// How long anything may take before a test gives up on it: generous, since no speed is asserted.
@@ -24,7 +25,7 @@ pub const PLATFORM: &str = "orion";
 pub const OPERATOR: &str = "orion-operator";
 
 pub struct Arena {
-    pub ground: &'static Ground,
+    pub ground: Arc<Ground>,
     pub client: Client,
     /// Also the test's name.
     pub namespace: String,
@@ -33,10 +34,27 @@ pub struct Arena {
 
 /// Runs a test in a place of its own. What was there to see is kept if it fails, and nothing if it doesn't.
 pub async fn scene(name: &str, test: impl AsyncFnOnce(&Arena) -> Result<()>) -> Result<()> {
+    scene_on(ground().await?, name, test).await
+}
+
+/// The same on a cluster of the test's own, with this many nodes, which are its to lose.
+pub async fn scene_apart(
+    name: &str,
+    nodes: usize,
+    test: impl AsyncFnOnce(&Arena) -> Result<()>,
+) -> Result<()> {
+    scene_on(ground_apart(name, nodes).await?, name, test).await
+}
+
+async fn scene_on(
+    ground: Arc<Ground>,
+    name: &str,
+    test: impl AsyncFnOnce(&Arena) -> Result<()>,
+) -> Result<()> {
     let place = root().join("target/e2e").join(name);
     // What an earlier run left would be taken for this one's.
     let _ = std::fs::remove_dir_all(&place);
-    let arena = Arena::new(name).await?;
+    let arena = Arena::new(ground, name).await?;
     let outcome = AssertUnwindSafe(async {
         arena.install_operator().await?;
         test(&arena).await
@@ -59,8 +77,7 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Arena {
-    async fn new(name: &str) -> Result<Arena> {
-        let ground = ground().await?;
+    async fn new(ground: Arc<Ground>, name: &str) -> Result<Arena> {
         let client = ground.client().await?;
         // As strict as a cluster gets: everything the operator and the chart make must pass.
         let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use cluster::{Cluster, Lifetime, Options};
@@ -35,18 +36,23 @@ pub struct Image {
 }
 
 /// The one cluster of this run, started by the first who asks.
-pub async fn ground() -> Result<&'static Ground> {
-    static GROUND: OnceCell<Ground> = OnceCell::const_new();
-    GROUND.get_or_try_init(prepare).await
+pub async fn ground() -> Result<Arc<Ground>> {
+    static GROUND: OnceCell<Arc<Ground>> = OnceCell::const_new();
+    GROUND.get_or_try_init(async || prepare("e2e", 2).await.map(Arc::new)).await.cloned()
 }
 
-async fn prepare() -> Result<Ground> {
+/// A cluster of a test's own, for what the others must not feel. It ends with the last who holds it.
+pub async fn ground_apart(name: &str, nodes: usize) -> Result<Arc<Ground>> {
+    prepare(name, nodes).await.map(Arc::new)
+}
+
+async fn prepare(name: &str, nodes: usize) -> Result<Ground> {
     // Refused when a test of another crate was first in this process, and then it is there already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let images = images().await?;
     let options = Options {
-        name: format!("e2e-{}", std::process::id()),
-        nodes: 2,
+        name: format!("{name}-{}", std::process::id()),
+        nodes,
         lifetime: Lifetime::WithParent,
         audit_log: true,
     };

@@ -6,6 +6,7 @@
 pub mod arena;
 pub mod audit;
 pub mod client;
+pub mod crash;
 pub mod evidence;
 pub mod ground;
 pub mod load;
@@ -13,4 +14,4 @@ pub mod record;
 pub mod status;
 pub mod tools;
 
-pub use arena::{Arena, PATIENCE, eventually, scene};
+pub use arena::{Arena, PATIENCE, eventually, scene, scene_apart};

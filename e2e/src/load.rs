@@ -5,6 +5,7 @@
 //! that answers, and nothing it does hides. Half of the requests come on connections that are kept, half on fresh
 //! ones: what breaks the one kind often spares the other.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -193,8 +194,8 @@ impl Crowd {
         if let (Some(access), Some(refresh)) =
             (answer["access_token"].as_str(), answer["refresh_token"].as_str())
         {
-            person.access.lock().unwrap_or_else(PoisonError::into_inner).replace_range(.., access);
-            token.replace_range(.., refresh);
+            *person.access.lock().unwrap_or_else(PoisonError::into_inner) = access.to_owned();
+            *token = refresh.to_owned();
         }
         outcome
     }
@@ -262,6 +263,19 @@ impl Call {
         !matches!(self.outcome, Outcome::Good)
     }
 
+    /// In which way it failed, in short.
+    fn way(&self) -> &'static str {
+        match &self.outcome {
+            Outcome::Good => "good",
+            Outcome::Broken(_) => "no answer",
+            Outcome::Refused { status: 500, .. } => "500",
+            Outcome::Refused { status: 502, .. } => "502",
+            Outcome::Refused { status: 503, .. } => "503",
+            Outcome::Refused { status: 504, .. } => "504",
+            Outcome::Refused { .. } => "another status",
+        }
+    }
+
     /// Refused as it should be while something is away: 503, worded, and with a time to try again.
     pub fn asks_to_try_again(&self) -> bool {
         matches!(self.outcome, Outcome::Refused { status: 503, retry_after: Some(1..), problem: true, .. })
@@ -326,10 +340,11 @@ impl Display for Record {
         let at = |share: f64| took.get((took.len() as f64 * share) as usize).or(took.last()).copied();
         let [half, most, all] = [0.5, 0.99, 1.0].map(|share| at(share).unwrap_or_default());
         write!(f, "{} requests (p50 {half:.1?}, p99 {most:.1?}, longest {all:.1?})", self.0.len())?;
-        let failed = self.failed().len();
-        match self.gap() {
-            Some(gap) => write!(f, ", {failed} failed within {gap:.1?}"),
-            None => f.write_str(", none failed"),
-        }
+        let Some(gap) = self.gap() else { return f.write_str(", none failed") };
+        let mut ways: BTreeMap<&str, usize> = BTreeMap::new();
+        let failed = self.failed();
+        failed.iter().for_each(|call| *ways.entry(call.way()).or_default() += 1);
+        let ways: Vec<String> = ways.iter().map(|(way, count)| format!("{count} × {way}")).collect();
+        write!(f, ", {} failed within {gap:.1?}: {}", failed.len(), ways.join(", "))
     }
 }

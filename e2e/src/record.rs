@@ -84,6 +84,16 @@ impl Recorder {
         all.sort_by_key(|seen| seen.version);
         all
     }
+
+    /// Whether there was such a change, of those after the first `skipped`.
+    pub fn has(&self, skipped: usize, wanted: impl Fn(&Seen) -> bool) -> bool {
+        self.seen.lock().is_ok_and(|seen| seen.iter().skip(skipped).any(wanted))
+    }
+
+    /// How many changes there were so far.
+    pub fn count(&self) -> usize {
+        self.seen.lock().map_or(0, |seen| seen.len())
+    }
 }
 
 impl Drop for Recorder {

@@ -29,7 +29,7 @@ fn dry() -> PostParams {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn good_specs_are_accepted() -> Result<()> {
-    let platforms = platforms(ground().await?).await?;
+    let platforms = platforms(&*ground().await?).await?;
     for good in examples::GOOD {
         let taken = platforms.create(&dry(), &manifest("good", good.spec)?).await;
         let taken = taken.with_context(|| format!("{}: {}", good.what, good.spec))?;
@@ -41,7 +41,7 @@ async fn good_specs_are_accepted() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_specs_are_refused_with_what_to_write() -> Result<()> {
-    let platforms = platforms(ground().await?).await?;
+    let platforms = platforms(&*ground().await?).await?;
     let mut wrong = Vec::new();
     for bad in examples::BAD {
         match platforms.create(&dry(), &manifest("bad", bad.spec)?).await {
@@ -62,7 +62,7 @@ async fn bad_specs_are_refused_with_what_to_write() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_objects_cannot_be_named_after_are_refused() -> Result<()> {
-    let platforms = platforms(ground().await?).await?;
+    let platforms = platforms(&*ground().await?).await?;
     for (name, says) in examples::NAMES {
         let outcome = platforms.create(&dry(), &manifest(name, "{}")?).await;
         assert_said(name, outcome, *says);
@@ -72,7 +72,7 @@ async fn names_that_objects_cannot_be_named_after_are_refused() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_that_would_lose_data_are_refused() -> Result<()> {
-    let platforms = platforms(ground().await?).await?;
+    let platforms = platforms(&*ground().await?).await?;
     for (number, change) in examples::CHANGES.iter().enumerate() {
         let name = format!("change-{number}");
         let mut object = platforms.create(&PostParams::default(), &manifest(&name, change.from)?).await?;

@@ -15,7 +15,7 @@ use operator::api::{OrionPlatform, Phase};
 use operator::controller::revisions::{APPROVE, ROLLBACK_TO};
 use serde_json::{Value, json};
 
-const SERVICES: [&str; 3] = ["auth", "user", "gateway"];
+pub(crate) const SERVICES: [&str; 3] = ["auth", "user", "gateway"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollout_that_fails_is_taken_back_once_and_stays_back_until_the_spec_changes() -> Result<()> {
@@ -98,14 +98,18 @@ async fn a_change_of_version_goes_tier_by_tier() -> Result<()> {
         arena.edit(json!({"version": null})).await?;
         let ready = arena.until_ready().await?;
         assert_eq!(ready.status.and_then(|s| s.version).as_deref(), Some(env!("CARGO_PKG_VERSION")));
-        let record = recorder.seen();
-        for (lower, upper) in SERVICES.iter().zip(&SERVICES[1..]) {
-            let (done, began) = (new_pod_ready(&record, lower)?, first_changed(&record, upper)?);
-            assert!(done < began, "{upper} was changed at {began}, {lower} ran the new version at {done}");
-        }
-        Ok(())
+        assert_upgraded_in_order(&recorder.seen())
     })
     .await
+}
+
+/// No service was changed before the one below it ran the new version.
+pub(crate) fn assert_upgraded_in_order(record: &[Seen]) -> Result<()> {
+    for (lower, upper) in SERVICES.iter().zip(&SERVICES[1..]) {
+        let (done, began) = (new_pod_ready(record, lower)?, first_changed(record, upper)?);
+        assert!(done < began, "{upper} was changed at {began}, {lower} ran the new version at {done}");
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +221,8 @@ fn new_pod_ready(record: &[Seen], unit: &str) -> Result<u64> {
     ready.map(|seen| seen.version).with_context(|| format!("{unit} never ran the new version"))
 }
 
-fn first_changed(record: &[Seen], unit: &str) -> Result<u64> {
+/// When the unit was first told to run the new version.
+pub(crate) fn first_changed(record: &[Seen], unit: &str) -> Result<u64> {
     let changed = record.iter().find(|seen| seen.unit == unit && seen.kind == "Deployment" && is_new(seen));
     changed.map(|seen| seen.version).with_context(|| format!("{unit} was never changed"))
 }
