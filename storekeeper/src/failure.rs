@@ -49,7 +49,28 @@ impl Place {
 
     /// No answer, or "not yet".
     pub(crate) fn passing(&self, cause: impl fmt::Display) -> Failure {
-        Failure { place: self.0.clone(), cause: one_line(cause), passing: true }
+        let cause = cause.to_string();
+        // Whoever shows the wrong certificate will show it again.
+        match wrong_certificate(&cause) {
+            Some(why) => self.refused(why),
+            None => Failure { place: self.0.clone(), cause: one_line(cause), passing: true },
+        }
+    }
+}
+
+/// What is wrong with a certificate, in words for who has to put it right; the libraries' own are not.
+fn wrong_certificate(cause: &str) -> Option<String> {
+    let unknown = "its certificate is signed by none of the authorities that are trusted: name the right one in \
+                   caSecretRef";
+    match () {
+        () if cause.contains("InvalidCertificate(UnknownIssuer)") => Some(unknown.to_owned()),
+        () if cause.contains("InvalidCertificate(NotValidForName") => {
+            Some("certificate not valid for name: write the host that the certificate is for".to_owned())
+        }
+        () if cause.contains("invalid peer certificate") => {
+            Some(cause.replace("invalid peer certificate: UnknownIssuer", unknown))
+        }
+        () => None,
     }
 }
 

@@ -136,11 +136,17 @@ fn connect<S: Service>(
 ) -> Result<Chassis, StartError> {
     let http = peer::client().map_err(|error| StartError::at("http client", error))?;
     let name = service.name;
-    let db = settings.database_url.as_ref().map(|url| Db::new(url, name, settings.database_connections));
+    let db = settings
+        .database_url
+        .as_ref()
+        .map(|url| Db::new(url, settings.database_ca_file.as_deref(), name, settings.database_connections));
     let db = db.transpose().map_err(|why| StartError::at("postgres", why))?;
-    let redis = settings.redis_url.as_ref().map(|url| Redis::connect(url, disconnect.clone()));
+    let redis_ca = settings.redis_ca_file.as_deref();
+    let redis = settings.redis_url.as_ref().map(|url| Redis::connect(url, redis_ca, disconnect.clone()));
     let redis = redis.transpose().map_err(|why| StartError::at("redis", why))?;
-    let bus = settings.amqp_url.as_ref().map(|url| Bus::connect(url, name, disconnect.clone()));
+    let amqp_ca = settings.amqp_ca_file.as_deref();
+    let bus = settings.amqp_url.as_ref().map(|url| Bus::connect(url, amqp_ca, name, disconnect.clone()));
+    let bus = bus.transpose().map_err(|why| StartError::at("rabbitmq", why))?;
     let auth = settings.peers.get("auth").map(|url| (url.clone(), http.clone()));
     let service_tokens = ServiceTokens::new(settings.service_tokens_dir.clone());
     let peer = |(name, url): (&&'static str, &reqwest::Url)| {

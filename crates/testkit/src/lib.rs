@@ -13,6 +13,7 @@
 //!
 //! Helpers here panic: a test that cannot be set up has failed.
 
+mod authority;
 mod cluster;
 mod collector;
 mod env;
@@ -22,6 +23,7 @@ mod service;
 mod stores;
 mod wait;
 
+pub use authority::Authority;
 pub use cluster::Cluster;
 pub use collector::{Collector, Mood, SeenSpan};
 pub use env::Env;

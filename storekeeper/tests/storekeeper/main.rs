@@ -7,3 +7,4 @@ mod rabbitmq;
 mod redis;
 mod rotation;
 mod support;
+mod tls;

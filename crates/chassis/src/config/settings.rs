@@ -22,9 +22,13 @@ pub struct Settings {
     pub otlp_endpoint: Option<Url>,
     pub otlp_sample_ratio: f64,
     pub database_url: Option<Secret>,
+    /// None: the public authorities are trusted.
+    pub database_ca_file: Option<PathBuf>,
     pub database_connections: u32,
     pub redis_url: Option<Secret>,
+    pub redis_ca_file: Option<PathBuf>,
     pub amqp_url: Option<Secret>,
+    pub amqp_ca_file: Option<PathBuf>,
     pub peers: BTreeMap<&'static str, Url>,
     pub token_issuer: String,
     pub caller_keys_file: Option<PathBuf>,
@@ -57,14 +61,17 @@ impl Settings {
             "ORION_DATABASE_URL",
             "postgres://user:password@host/database",
         );
+        let database_ca_file = ca_file(reader, &database_url, "ORION_DATABASE_CA_FILE", "postgres");
         let database_connections = if has(Store::Postgres) {
             reader.or("ORION_DATABASE_CONNECTIONS", 10, "most connections to the database at a time")
         } else {
             Ok(0)
         };
         let redis_url = store_url(reader, has(Store::Redis), "ORION_REDIS_URL", "redis://user:password@host");
+        let redis_ca_file = ca_file(reader, &redis_url, "ORION_REDIS_CA_FILE", "rediss");
         let amqp_url =
             store_url(reader, has(Store::Rabbitmq), "ORION_AMQP_URL", "amqp://user:password@host/vhost");
+        let amqp_ca_file = ca_file(reader, &amqp_url, "ORION_AMQP_CA_FILE", "amqps");
         let peers = peers(reader, service);
         let token_issuer = reader
             .required("ORION_TOKEN_ISSUER", "issuer of access tokens, urn:orion:<namespace>:<platform>");
@@ -96,9 +103,12 @@ impl Settings {
             otlp_endpoint: otlp_endpoint?,
             otlp_sample_ratio: otlp_sample_ratio?,
             database_url: database_url?,
+            database_ca_file: database_ca_file?,
             database_connections: database_connections?,
             redis_url: redis_url?,
+            redis_ca_file: redis_ca_file?,
             amqp_url: amqp_url?,
+            amqp_ca_file: amqp_ca_file?,
             peers: peers?,
             token_issuer: token_issuer?,
             caller_keys_file: caller_keys_file?,
@@ -152,6 +162,31 @@ fn store_url(
         Ok(url) if url.has_host() => Ok(Some(secret)),
         // Never the value: it holds a password.
         _ => Err(reader.refuse(format!("{name}: is not a URL of the form {form}"))),
+    }
+}
+
+/// The authority to trust instead of the public ones, PEM, for a store that this service uses. Who names one must not
+/// talk in the clear for want of an `s`.
+fn ca_file(
+    reader: &mut Reader,
+    url: &Result<Option<Secret>, Bad>,
+    name: &'static str,
+    scheme: &'static str,
+) -> Result<Option<PathBuf>, Bad> {
+    if matches!(url, Ok(None)) {
+        return Ok(None);
+    }
+    let file = reader.optional::<PathBuf>(name, "file with the authority of the store's certificate, PEM")?;
+    let encrypted = match url {
+        Ok(Some(url)) => url.expose().starts_with(scheme),
+        _ => true,
+    };
+    match file {
+        Some(_) if !encrypted => {
+            Err(reader
+                .refuse(format!("{name}: is for an encrypted connection: write the URL with {scheme}://")))
+        }
+        file => Ok(file),
     }
 }
 

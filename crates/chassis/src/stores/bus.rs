@@ -2,12 +2,15 @@
 //!
 //! Exchanges are declared by the operator's provision Job: a service cannot, and finds out by an error.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use contracts::Secret;
 use futures::{FutureExt, StreamExt};
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::tcp::{AMQPUriTcpExt, RustlsConnector};
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{Channel, Connection, ConnectionProperties, ErrorKind};
 use reqwest::Url;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::publisher::Publisher;
 use super::reconnect::Backoff;
 use super::redis::secret_free;
+use super::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -45,6 +49,7 @@ pub struct Bus(Arc<Inner>);
 
 struct Inner {
     url: Secret,
+    tls: Option<RustlsConnector>,
     name: String,
     address: String,
     connection: RwLock<Option<Arc<Connection>>>,
@@ -55,10 +60,22 @@ struct Inner {
 
 impl Bus {
     /// Connects in the background, again and again, until `stop`.
-    pub fn connect(url: &Secret, name: &str, stop: CancellationToken) -> Self {
-        let port = Url::parse(url.expose()).ok().and_then(|url| url.port()).unwrap_or(5672);
+    pub fn connect(
+        url: &Secret,
+        ca: Option<&Path>,
+        name: &str,
+        stop: CancellationToken,
+    ) -> Result<Self, String> {
+        let encrypted = url.expose().starts_with("amqps:");
+        let tls = encrypted.then(|| tls::config(ca).map(RustlsConnector::from)).transpose()?;
+        let port = Url::parse(url.expose()).ok().and_then(|url| url.port()).unwrap_or(if encrypted {
+            5671
+        } else {
+            5672
+        });
         let bus = Self(Arc::new(Inner {
             url: url.clone(),
+            tls,
             name: name.to_owned(),
             address: format!("rabbitmq:{port}"),
             connection: RwLock::default(),
@@ -72,7 +89,7 @@ impl Bus {
                 () = supervised.supervise() => {}
             }
         });
-        bus
+        Ok(bus)
     }
 
     pub fn address(&self) -> &str {
@@ -110,7 +127,7 @@ impl Bus {
             lapin::ErrorKind::ProtocolError(error) => {
                 BusError::Refused(secret_free(error.get_message().as_str(), &self.0.url))
             }
-            _ => BusError::Down(secret_free(&error.to_string(), &self.0.url)),
+            _ => BusError::Down(tls::words(secret_free(&error.to_string(), &self.0.url))),
         }
     }
 
@@ -186,7 +203,7 @@ impl Bus {
 
     async fn open(&self) -> Result<Arc<Connection>, BusError> {
         let properties = ConnectionProperties::default().with_connection_name(self.0.name.clone().into());
-        let connecting = Connection::connect(self.0.url.expose(), properties);
+        let connecting = connect(self.0.url.expose(), self.0.tls.clone(), properties);
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(Ok(connection)) => Ok(Arc::new(connection)),
             Ok(Err(error)) => Err(self.error(&error)),
@@ -205,4 +222,22 @@ impl Bus {
             let _ = tokio::time::timeout(Duration::from_secs(1), connection.close(200, "".into())).await;
         }
     }
+}
+
+/// The library would look for the machine's authorities, and there are none where a service runs.
+async fn connect(
+    url: &str,
+    tls: Option<RustlsConnector>,
+    properties: ConnectionProperties,
+) -> lapin::Result<Connection> {
+    let Some(tls) = tls else { return Connection::connect(url, properties).await };
+    let failed = |error| lapin::Error::from(ErrorKind::IOError(Arc::new(error)));
+    let uri: AMQPUri = url.parse().map_err(|words: String| failed(std::io::Error::other(words)))?;
+    let open = async move |uri: AMQPUri, runtime| {
+        let host = uri.authority.host.clone();
+        let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri };
+        let stream = plain.connect_async(&runtime).await.map_err(failed)?;
+        stream.into_rustls(&tls, &host).await.map_err(failed)
+    };
+    Connection::connector(uri, lapin::runtime::default_runtime()?, open, properties).await
 }

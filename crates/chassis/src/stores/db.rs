@@ -1,16 +1,18 @@
 //! PostgreSQL: a bounded pool whose connections are tested before use, migrations, and a check that says why.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex as Shared, PoisonError};
 use std::time::{Duration, Instant};
 
 use contracts::Secret;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
 use super::redis::secret_free;
+use super::tls;
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a database that had no room for something counts as full.
@@ -47,9 +49,10 @@ pub struct Db {
 }
 
 impl Db {
-    /// Connects when first used.
-    pub fn new(url: &Secret, application: &str, connections: u32) -> Result<Self, String> {
-        let options = PgConnectOptions::from_str(url.expose())
+    /// Connects when first used. With an authority of its own nothing is sent to a server that can't show its
+    /// certificate.
+    pub fn new(url: &Secret, ca: Option<&Path>, application: &str, connections: u32) -> Result<Self, String> {
+        let mut options = PgConnectOptions::from_str(url.expose())
             .map_err(|error| secret_free(&error.to_string(), url))?
             .application_name(application)
             .options([
@@ -57,6 +60,13 @@ impl Db {
                 ("idle_in_transaction_session_timeout", "30s"),
                 ("lock_timeout", "5s"),
             ]);
+        if let Some(ca) = ca {
+            tls::read(ca)?;
+            options = options.ssl_root_cert(ca);
+            if !matches!(options.get_ssl_mode(), PgSslMode::VerifyCa) {
+                options = options.ssl_mode(PgSslMode::VerifyFull);
+            }
+        }
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -117,8 +127,8 @@ fn explain(error: &sqlx::Error, options: &PgConnectOptions) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => {
-            format!("cannot connect to {}:{}: {error}", options.get_host(), options.get_port())
+            tls::words(format!("cannot connect to {}:{}: {error}", options.get_host(), options.get_port()))
         }
-        other => other.to_string(),
+        other => tls::words(other.to_string()),
     }
 }

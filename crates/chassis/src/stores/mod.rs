@@ -6,6 +6,7 @@ mod publisher;
 mod reconnect;
 pub mod redis;
 mod time;
+mod tls;
 
 pub use bus::Bus;
 pub use db::Db;

@@ -1,16 +1,19 @@
 //! Redis behind a small API. The client library stays in here: it makes one connection, and this module decides
 //! when to make the next, so that a lost server is always found again and a command never waits for one.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use contracts::Secret;
 use fred::prelude::*;
+use fred::types::config::TlsConnector;
 use fred::types::{ClusterHash, ConnectHandle, CustomCommand};
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
 use super::reconnect::Backoff;
+use super::tls;
 
 pub use fred::types::FromValue;
 pub use fred::types::Value;
@@ -39,9 +42,9 @@ struct Inner {
 
 impl Redis {
     /// Connects in the background, again and again, until `stop`.
-    pub fn connect(url: &Secret, stop: CancellationToken) -> Result<Self, String> {
+    pub fn connect(url: &Secret, ca: Option<&Path>, stop: CancellationToken) -> Result<Self, String> {
         let port = Url::parse(url.expose()).ok().and_then(|url| url.port()).unwrap_or(6379);
-        let mut config = Config::from_url(url.expose()).map_err(|error| secret_free(error.details(), url))?;
+        let mut config = config(url, ca)?;
         config.fail_fast = true;
         let redis = Self(Arc::new(Inner {
             config,
@@ -141,7 +144,7 @@ impl Redis {
             "" => format!("{:?}", error.kind()),
             words => words.to_owned(),
         };
-        RedisError(secret_free(&words, &self.0.url))
+        RedisError(tls::words(secret_free(&words, &self.0.url)))
     }
 
     async fn supervise(&self) {
@@ -196,6 +199,17 @@ impl Redis {
             let _ = tokio::time::timeout(Duration::from_secs(1), client.quit()).await;
         }
     }
+}
+
+/// The library would look for the machine's authorities, and there are none where a service runs.
+fn config(url: &Secret, ca: Option<&Path>) -> Result<Config, String> {
+    let plain = url.expose().strip_prefix("rediss://").map(|rest| format!("redis://{rest}"));
+    let config = Config::from_url(plain.as_deref().unwrap_or(url.expose()));
+    let mut config = config.map_err(|error| secret_free(error.details(), url))?;
+    if plain.is_some() {
+        config.tls = Some(TlsConnector::from(tls::config(ca)?).into());
+    }
+    Ok(config)
 }
 
 /// Returns when the connection is gone, with the reason.

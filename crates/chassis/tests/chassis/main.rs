@@ -10,5 +10,6 @@ mod outbox;
 mod process;
 mod requests;
 mod stores;
+mod tls;
 mod tokens;
 mod traces;

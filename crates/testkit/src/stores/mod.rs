@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+use crate::authority::Authority;
 use crate::wait::eventually;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/stores/store.sh");
@@ -25,7 +26,10 @@ pub(crate) struct State {
     pub(crate) port: u16,
     /// RabbitMQ's management API.
     pub(crate) second: u16,
+    /// For connections that are encrypted, and behind it that of RabbitMQ's management API. PostgreSQL has one for all.
+    pub(crate) tls: u16,
     pub(crate) password: String,
+    pub(crate) ca_file: PathBuf,
 }
 
 /// Where a store is and who may do everything there: for tests of what gives out accounts.
@@ -35,6 +39,11 @@ pub struct Administrator {
     pub port: u16,
     /// RabbitMQ's management API.
     pub management_port: u16,
+    /// The same store encrypted. Its certificate is for `localhost` and for no address.
+    pub tls_port: u16,
+    pub tls_management_port: u16,
+    /// Who has signed that.
+    pub ca_file: PathBuf,
     pub username: &'static str,
     pub password: String,
 }
@@ -46,8 +55,22 @@ pub async fn administrator(store: catalog::Store) -> Administrator {
         catalog::Store::Redis => (redis::state().await, "default"),
         catalog::Store::Rabbitmq => (rabbitmq::state().await, "admin"),
     };
-    let State { port, second: management_port, password } = state.clone();
-    Administrator { host: "127.0.0.1", port, management_port, username, password }
+    let State { port, second: management_port, tls, password, ca_file } = state.clone();
+    let (tls_port, tls_management_port) = match store {
+        catalog::Store::Postgres => (port, 0),
+        catalog::Store::Redis => (tls, 0),
+        catalog::Store::Rabbitmq => (tls, tls + 1),
+    };
+    Administrator {
+        host: "127.0.0.1",
+        port,
+        management_port,
+        tls_port,
+        tls_management_port,
+        ca_file,
+        username,
+        password,
+    }
 }
 
 /// A running server, for as long as this process lives.
@@ -89,7 +112,18 @@ fn launch(store: &str, root: &Path, folder: &Path) -> State {
     }
     let port = free_ports(1);
     // RabbitMQ takes two more behind its second, for Erlang.
-    let state = State { port, second: free_ports(3), password: uuid::Uuid::new_v4().simple().to_string() };
+    let authority = Authority::new();
+    let state = State {
+        port,
+        second: free_ports(3),
+        tls: free_ports(2),
+        password: uuid::Uuid::new_v4().simple().to_string(),
+        ca_file: authority.write(folder),
+    };
+    let (certificate, key) = authority.server("localhost");
+    for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+        fs::write(folder.join(name), text).expect("the folder can be written");
+    }
     let mut password = File::create(folder.join("password")).expect("the folder can be written");
     password.write_all(state.password.as_bytes()).expect("the folder can be written");
     let log = File::create(folder.join("log")).expect("the folder can be written");
@@ -97,7 +131,7 @@ fn launch(store: &str, root: &Path, folder: &Path) -> State {
         .args(["--fork", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"])
         .args(["sh", SCRIPT, store])
         .args([root, folder])
-        .args([state.port.to_string(), state.second.to_string()])
+        .args([state.port, state.second, state.tls].map(|port| port.to_string()))
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a file can be cloned"))
         .stderr(log)

@@ -72,6 +72,7 @@ fn options(server: &Server) -> Result<PgConnectOptions, Failure> {
     let mut options = PgConnectOptions::new_without_pgpass().host(&server.host).port(server.port);
     options = options.ssl_mode(if server.tls { PgSslMode::VerifyFull } else { PgSslMode::Disable });
     if let Some(ca) = &server.ca_file {
+        crate::tls::config(server)?;
         options = options.ssl_root_cert(ca);
     }
     // Statements carry passwords.
