@@ -33,6 +33,15 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   note_password
 fi
 
+# PostgreSQL reads only what its own major version has written, and says so where nobody looks.
+written=$(cat "$PGDATA/PG_VERSION")
+runs=$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+if [ "$written" != "$runs" ]; then
+  echo "what is on the volume was written by PostgreSQL $written, and this image has $runs: use an image of $written;" \
+    "to go to $runs, dump the databases and restore them into another platform" | tee /dev/termination-log >&2
+  exit 1
+fi
+
 # The administrator's password follows the Secret: another one is set before anybody can connect.
 set_before=$(cat "$PGDATA.password" 2>/dev/null || true)
 if [ "$set_before" != "$(hash_with "${set_before%% *}")" ]; then

@@ -12,6 +12,28 @@ for folder in /opt/rabbitmq/sbin /usr/lib/rabbitmq/bin; do
   fi
 done
 
+# Another major version may misread what is on the volume. A volume without data is whoever's comes first, and an image
+# that keeps its programs elsewhere is not known.
+runs=
+for plugin in /opt/rabbitmq/plugins/rabbit-[0-9]* \
+  /usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins/rabbit-[0-9]*; do
+  [ ! -e "$plugin" ] || runs=$(basename "$plugin" | sed 's/rabbit-\([0-9]*\).*/\1/')
+done
+version=$HOME/major-version
+if [ -n "$runs" ]; then
+  if [ ! -d "$RABBITMQ_MNESIA_BASE/$RABBITMQ_NODENAME" ] || [ ! -s "$version" ]; then
+    echo "$runs" >"$version.new"
+    mv -f "$version.new" "$version"
+  fi
+  written=$(cat "$version")
+  if [ "$written" != "$runs" ]; then
+    echo "what is on the volume was written by RabbitMQ $written, and this image has $runs: use an image of $written;" \
+      "to go to $runs, let the queues run empty and give it a fresh volume (docs/stores.md), or create another platform" |
+      tee /dev/termination-log >&2
+    exit 1
+  fi
+fi
+
 # Erlang accepts a cookie only from a file that is its own and nobody else's to read. The data does not depend on it.
 cookie=$HOME/.erlang.cookie
 rm -f "$cookie.new"

@@ -132,6 +132,14 @@ impl Container {
         assert!(ended.is_none(), "{} ended by itself: {ended:?}\n{}", self.store, self.log());
     }
 
+    /// Waits until it ends by itself, and returns the last line that it has said.
+    pub(super) fn refuses(&self) -> String {
+        let mut running = self.running.borrow_mut().take().expect("it was started");
+        let ended = running.wait().expect("it can be waited for");
+        assert!(!ended.success(), "{} has ended well", self.store);
+        self.log().lines().last().unwrap_or_default().to_owned()
+    }
+
     /// Every file on the volume, with its content.
     pub(super) fn volume(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found = Vec::new();

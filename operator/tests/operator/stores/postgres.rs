@@ -86,3 +86,23 @@ async fn a_password_is_set_on_a_volume_that_says_nothing_of_the_last_one_even_af
     drop(postgres.start(NEW).await);
     postgres.container.stop();
 }
+
+#[tokio::test]
+async fn data_of_another_major_version_is_left_alone_and_the_way_is_said() {
+    let postgres = Postgres::new();
+    postgres.container.secret("password", OLD);
+    drop(postgres.start(OLD).await);
+    postgres.container.stop();
+    let mut files = postgres.container.volume().into_iter();
+    let (version, there) = files.find(|(path, _)| path.ends_with("pgdata/PG_VERSION")).unwrap();
+    std::fs::write(&version, "16\n").unwrap();
+    postgres.container.start();
+    let said = postgres.container.refuses();
+    assert!(
+        said.contains("was written by PostgreSQL 16, and this image has 17: use an image of 16"),
+        "{said}"
+    );
+    std::fs::write(&version, there).unwrap();
+    drop(postgres.start(OLD).await);
+    postgres.container.stop();
+}

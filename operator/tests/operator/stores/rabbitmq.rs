@@ -93,3 +93,24 @@ async fn a_new_password_and_a_new_cookie_are_taken_up_at_the_next_start_and_the_
     let log = rabbitmq.container.log();
     assert!(!log.contains(NEW) && !log.contains(OLD), "{log}");
 }
+
+#[tokio::test]
+async fn data_of_another_major_version_is_left_alone_and_the_way_is_said() {
+    let rabbitmq = Rabbitmq::new();
+    for (key, value) in [("username", "admin"), ("password", OLD), ("erlang-cookie", "cookie")] {
+        rabbitmq.container.secret(key, value);
+    }
+    rabbitmq.start(OLD).await;
+    rabbitmq.container.stop();
+    let mut files = rabbitmq.container.volume().into_iter();
+    let (version, there) = files.find(|(path, _)| path.ends_with("major-version")).unwrap();
+    assert_eq!(there, b"4\n");
+    std::fs::write(&version, "3\n").unwrap();
+    rabbitmq.container.start();
+    let said = rabbitmq.container.refuses();
+    assert!(said.contains("was written by RabbitMQ 3, and this image has 4: use an image of 3"), "{said}");
+    // A volume from before majors were noted.
+    std::fs::remove_file(&version).unwrap();
+    rabbitmq.start(OLD).await;
+    rabbitmq.container.stop();
+}
