@@ -109,6 +109,8 @@ pub struct Remembered {
     pub namespace: Option<(Instant, bool)>,
     /// Stored revisions that are in use, by hash. Few platforms need any: what the spec says is made anew each time.
     pub revisions: HashMap<String, Arc<Revision>>,
+    /// When the last try was made to let volumes grow that could not.
+    pub resized: Option<Instant>,
     /// Secrets that aren't the platform's own, and when they were read.
     pub foreign: Option<(Instant, SecretData)>,
 }

@@ -49,6 +49,33 @@ pub struct SecretRef {
     pub name: String,
 }
 
+/// A certificate authority in a Secret of the platform's own namespace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorityRef {
+    /// Name of the Secret, in the platform's own namespace.
+    #[schemars(schema_with = "object_name")]
+    pub name: String,
+    /// Key in the Secret with the authority's certificate, as PEM; several are possible. Default: ca.crt.
+    #[serde(default = "ca_crt")]
+    #[schemars(schema_with = "secret_key")]
+    pub key: String,
+}
+
+fn ca_crt() -> String {
+    "ca.crt".to_owned()
+}
+
+fn secret_key(_: &mut SchemaGenerator) -> Schema {
+    string(
+        253,
+        &[(
+            "self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && self != '..'",
+            "not the key of a Secret: use letters, digits, '-', '_' and '.', as in \"ca.crt\"",
+        )],
+    )
+}
+
 /// A string no longer than `max` with rules, each a CEL expression over `self` and a message.
 pub(super) fn string(max: u32, all: &[(&str, &str)]) -> Schema {
     json_schema!({"type": "string", "maxLength": max, "x-kubernetes-validations": rules(all)})

@@ -21,7 +21,7 @@ mod status;
 mod stores;
 
 pub use affinity::*;
-pub use common::{ResourceList, Resources, SecretRef};
+pub use common::{AuthorityRef, ResourceList, Resources, SecretRef};
 pub use crd::{crd, crd_yaml};
 pub use credentials::*;
 pub use exposure::*;

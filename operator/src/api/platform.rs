@@ -157,7 +157,7 @@ impl OrionPlatformSpec {
 
 /// What concerns several parts of the spec.
 fn rules_of_spec() -> serde_json::Value {
-    let mut all = super::stores::rules_of_spec();
+    let mut all = super::stores::rules::of_spec();
     all.as_array_mut().expect("a list of rules").extend(super::network::rules_of_spec());
     all
 }

@@ -1,17 +1,20 @@
 //! The data stores in the resource: each one run by the operator, or somebody else's and pointed to.
 
-use super::common::{self, Resources, SecretRef, rules};
-use catalog::{Store, StoreEntry};
+mod mode;
+pub(super) mod rules;
+
+pub use mode::{Mode, default_image, default_storage};
+
+use super::common::{self, AuthorityRef, Resources, SecretRef};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-/// A data store: exactly one of managed or external.
+/// A data store: exactly one way to have it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = rules(&[(
-    "has(self.managed) != has(self.external)",
-    "write exactly one of managed or external; \"managed: {}\" lets the operator run the store with its defaults"
+#[schemars(extend("x-kubernetes-validations" = common::rules(&[(
+    "[has(self.managed), has(self.external), has(self.cloudNativePg), has(self.clusterOperator)].filter(x, x).size() == 1",
+    "write exactly one of managed or external (or cloudNativePg for postgres, clusterOperator for rabbitmq); \"managed: {}\" lets the operator run the store with its defaults"
 )])))]
 pub struct StoreSpec {
     /// The operator runs the store: one instance with a volume. This is what a platform gets that says nothing.
@@ -20,6 +23,44 @@ pub struct StoreSpec {
     /// The store runs elsewhere; the operator never deletes anything in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
+    /// PostgreSQL in several instances that take each other's place, run by CloudNativePG, which must be installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_native_pg: Option<Replicated>,
+    /// RabbitMQ in several instances, run by RabbitMQ's cluster operator, which must be installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_operator: Option<Replicated>,
+}
+
+/// A store in several instances that an operator of its own looks after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Replicated {
+    /// How many instances there are; of RabbitMQ an odd number, and never fewer than there were. Default: 3.
+    #[schemars(range(min = 1, max = 9))]
+    pub instances: i32,
+    /// Image of the store. That of PostgreSQL must have pgvector. Defaults:
+    /// ghcr.io/cloudnative-pg/postgresql:17-standard-trixie; for RabbitMQ the one that its operator takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "common::image")]
+    pub image: Option<String>,
+    /// Size of each instance's volume, in bytes with a unit. It can grow if the storage class allows it, never
+    /// shrink. Defaults: postgres "10Gi", rabbitmq "2Gi".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "common::bytes")]
+    pub storage: Option<String>,
+    /// StorageClass of the volumes. Default: the cluster's own default class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "common::object_name")]
+    pub storage_class: Option<String>,
+    /// CPU and memory of each instance. Default: what the store's operator gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+}
+
+impl Default for Replicated {
+    fn default() -> Self {
+        Self { instances: 3, image: None, storage: None, storage_class: None, resources: None }
+    }
 }
 
 /// A store that the operator runs.
@@ -72,12 +113,15 @@ pub struct StoreSecurityContext {
 /// A store that runs elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = rules(&[(
+#[schemars(extend("x-kubernetes-validations" = common::rules(&[(
     "has(self.host) != (has(self.provisioning) && self.provisioning == 'None')",
     "provisioning Admin needs host; provisioning None has no host, because the URLs in the Secret name it"
 ), (
     "has(self.host) || (!has(self.port) && !has(self.managementPort))",
     "port and managementPort go with host: write host, or leave them out"
+), (
+    "!has(self.caSecretRef) || !has(self.tls) || self.tls",
+    "caSecretRef is for an encrypted connection: write tls: true, or leave caSecretRef out"
 )])))]
 pub struct External {
     /// Host name or address of the store. Needed with provisioning Admin; left out with None.
@@ -97,10 +141,15 @@ pub struct External {
     /// make accounts. With provisioning None it has a key <service>-url for each service that uses the store, as in
     /// auth-url: the whole URL with that service's user and password.
     pub secret_ref: SecretRef,
-    /// Whether connections are encrypted and the server's certificate is checked, against the public authorities.
-    /// Not used with provisioning None: the URLs say it themselves. Default: true.
+    /// Whether connections are encrypted and the server's certificate is checked: its host name too, and against the
+    /// public authorities or the one in caSecretRef. With provisioning None the URLs say themselves whether they are
+    /// encrypted. Default: true.
     #[serde(default = "yes")]
     pub tls: bool,
+    /// The authority that has signed the store's certificate, where it is not a public one. When the Secret changes,
+    /// what uses the store is started anew with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_secret_ref: Option<AuthorityRef>,
     /// Admin: the operator makes a database, a user and permissions for each service. What is there under such a name
     /// and isn't this platform's is left alone; the status then says how to hand it over. None: they exist already,
     /// and the Secret holds them. Default: Admin.
@@ -116,77 +165,6 @@ pub enum Provisioning {
     None,
 }
 
-/// The volume of a managed store that says nothing about it.
-pub fn default_storage(store: Store) -> &'static str {
-    match store {
-        Store::Postgres => "10Gi",
-        Store::Redis => "1Gi",
-        Store::Rabbitmq => "2Gi",
-    }
-}
-
-/// What concerns a store as it was before, or one kind of store only: rules of the spec as a whole, because a store
-/// that is left out has no rules of its own.
-pub(super) fn rules_of_spec() -> Value {
-    let all: Vec<(String, String)> = catalog::STORES.iter().flat_map(rules_of_store).collect();
-    let all: Vec<(&str, &str)> =
-        all.iter().map(|(rule, message)| (rule.as_str(), message.as_str())).collect();
-    rules(&all)
-}
-
-/// Written with `has()` only: of a value that may be left out by `orValue()` the API server doesn't know the length,
-/// and takes the worst.
-fn rules_of_store(entry: &StoreEntry) -> Vec<(String, String)> {
-    let (store, storage) = (entry.name, default_storage(entry.store));
-    let has = |root: &str, kind: &str, field: &str| {
-        format!("(has({root}.{store}) && has({root}.{store}.{kind}) && has({root}.{store}.{kind}.{field}))")
-    };
-    let external = |root: &str| format!("(has({root}.{store}) && has({root}.{store}.external))");
-    let size = |root: &str| {
-        let given = has(root, "managed", "storage");
-        format!("({given} ? quantity({root}.{store}.managed.storage) : quantity('{storage}'))")
-    };
-    let (class, old_class) =
-        (has("self", "managed", "storageClass"), has("oldSelf", "managed", "storageClass"));
-    let given = has("self", "managed", "storage");
-    let mut all = vec![
-        (
-            format!("{} == {}", external("self"), external("oldSelf")),
-            format!(
-                "{store} can't be moved between managed and external, its data would stay behind: create another \
-                 platform and move the data there"
-            ),
-        ),
-        (
-            format!(
-                "{class} == {old_class} && (!{class} || self.{store}.managed.storageClass == \
-                 oldSelf.{store}.managed.storageClass)"
-            ),
-            format!(
-                "{store}.managed.storageClass can't be changed, a volume keeps its class: write what it was"
-            ),
-        ),
-        (
-            format!(
-                "({given} && !isQuantity(self.{store}.managed.storage)) || {}.compareTo({}) >= 0",
-                size("self"),
-                size("oldSelf")
-            ),
-            format!(
-                "{store}.managed.storage can't be made smaller, a volume only grows: write at least what it was \
-                 (without a value it is {storage})"
-            ),
-        ),
-    ];
-    if entry.extra_ports.is_empty() {
-        all.push((
-            format!("!{}", has("self", "external", "managementPort")),
-            format!("{store}.external.managementPort: only rabbitmq has a management API, leave it out"),
-        ));
-    }
-    all
-}
-
 fn host(_: &mut SchemaGenerator) -> Schema {
     common::string(
         253,
@@ -199,10 +177,4 @@ fn host(_: &mut SchemaGenerator) -> Schema {
 
 fn yes() -> bool {
     true
-}
-
-impl StoreSpec {
-    pub fn is_external(&self) -> bool {
-        self.external.is_some()
-    }
 }

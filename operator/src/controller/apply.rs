@@ -5,8 +5,9 @@ use super::cache::{Children, Key, name};
 use super::claim;
 use super::error::Error;
 use super::kinds::Kind;
-use super::observe::{Observed, difference, find, leaving};
+use super::observe::{Observed, difference, find, leaving, runs};
 use super::secrets;
+use super::volumes;
 use super::writer::Writer;
 use crate::plan::{Plan, Unit};
 use crate::rollout::{Decision, Live};
@@ -49,12 +50,38 @@ impl Applying<'_> {
 
     async fn unit(&mut self, unit: &Unit) -> Result<(), Error> {
         let wish = self.wish.as_ref();
-        secrets::ensure(self.writer, self.platform, unit, self.children, wish, &mut self.data).await?;
+        let made =
+            secrets::ensure(self.writer, self.platform, unit, self.children, wish, &mut self.data).await;
+        let lacks = match made {
+            Ok(()) => secrets::missing(unit, &self.data).map(Error::Input),
+            Err(Error::Input(text)) => Some(Error::Input(text)),
+            Err(other) => return Err(other),
+        };
         // The Secrets may be new, and with them the hash on the pods.
+        let mut result = Ok(());
         for object in bind::objects(unit, self.version, &self.data, self.children) {
-            self.object(&object).await?;
+            if lacks.is_some() && self.would_wait(&object) {
+                continue;
+            }
+            match self.object(&object).await {
+                Err(error) if self.cannot_grow(&object, &error).await? => result = Err(error),
+                other => other?,
+            }
         }
-        Ok(())
+        lacks.map_or(result, Err)
+    }
+
+    /// Without what a person has to give, new pods could not start: those that run stay as they are.
+    fn would_wait(&self, object: &Value) -> bool {
+        object["kind"] == "Job" || runs(object) && find(self.children, object).is_some()
+    }
+
+    /// A volume that can't grow is no reason to leave alone what runs on it.
+    async fn cannot_grow(&self, claim: &Value, error: &Error) -> Result<bool, Error> {
+        let live = find(self.children, claim).filter(|_| claim["kind"] == "PersistentVolumeClaim");
+        let (Some(live), Some(why)) = (live, error.refused()) else { return Ok(false) };
+        volumes::note_refusal(self.writer, claim, live, why).await?;
+        Ok(true)
     }
 
     /// A unit that runs and waits for its turn keeps what it needs to run on: its Service and its ServiceAccount.

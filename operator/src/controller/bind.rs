@@ -4,7 +4,8 @@
 
 use super::accounts::Turns;
 use super::cache::Children;
-use crate::plan::quantity::milli;
+use super::observe::find;
+use super::volumes;
 use crate::plan::{CONFIG_HASH, INSTANCE_LABEL, SECRET_HASH, Unit, hash8, provision};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +35,10 @@ fn bound(object: &Value, version: &str, secrets: &SecretData, turns: &Turns, liv
             rename(&mut object, secrets, live);
             turns.expect(&mut object["spec"]["template"], secrets);
         }
-        Some("PersistentVolumeClaim") => keep_volume(&mut object, live),
+        Some("PersistentVolumeClaim" | "Cluster" | "RabbitmqCluster") => {
+            let there = find(live, &object);
+            volumes::bind(&mut object, there);
+        }
         _ => {}
     }
     object
@@ -57,7 +61,7 @@ fn hash_secrets(object: &mut Value, secrets: &SecretData, turns: &Turns) {
 }
 
 /// The names of all Secrets that a pod mounts or reads variables from.
-fn mounted(pod: &Value) -> BTreeSet<String> {
+pub fn mounted(pod: &Value) -> BTreeSet<String> {
     let items = |list: &Value| list.as_array().cloned().unwrap_or_default();
     let mut names = BTreeSet::new();
     for volume in items(&pod["volumes"]) {
@@ -88,22 +92,6 @@ fn rename(object: &mut Value, secrets: &SecretData, live: &Children) {
     let platform = metadata["labels"][INSTANCE_LABEL].as_str().unwrap_or_default();
     let planned = metadata["annotations"][CONFIG_HASH].as_str().unwrap_or_default();
     metadata["name"] = Value::from(provision::job_name(platform, planned, &hash8(&(passwords, volumes))));
-}
-
-/// A claim's class is fixed and its size only grows: what is there stays, whatever an older spec says.
-fn keep_volume(object: &mut Value, live: &Children) {
-    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let Some(live) = live.get(&("PersistentVolumeClaim", name)) else { return };
-    let size = |claim: &Value| claim["spec"]["resources"]["requests"]["storage"].as_str().map(str::to_owned);
-    if let (Some(wanted), Some(there)) = (size(object), size(live))
-        && milli(&wanted) < milli(&there)
-    {
-        object["spec"]["resources"]["requests"]["storage"] = Value::from(there);
-    }
-    // Also when the spec names none: a volume that a former platform left keeps the class that it was made with.
-    if live["spec"]["storageClassName"].is_string() {
-        object["spec"]["storageClassName"] = live["spec"]["storageClassName"].clone();
-    }
 }
 
 /// The data of the Secrets in the cache.

@@ -62,6 +62,11 @@ impl Error {
         self.status().is_some_and(ends)
     }
 
+    /// It goes away by somebody's doing only.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Error::Input(_)) || self.refused().is_some()
+    }
+
     /// The API server understood and refused: worth showing to whoever wrote the spec.
     pub fn refused(&self) -> Option<&str> {
         self.status().filter(|s| matches!(s.code, 400 | 403 | 422)).map(|s| s.message.as_str())

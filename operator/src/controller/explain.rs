@@ -36,7 +36,13 @@ pub fn failures(units: &mut [Observed], failures: &Failures) {
     for (name, error) in failures {
         let text = error.refused().map_or_else(|| error.to_string(), str::to_owned);
         match units.iter_mut().find(|u| u.name == *name) {
-            Some(unit) => unit.cause = Some(text),
+            Some(unit) => {
+                unit.cause = Some(text);
+                // It serves as it was; somebody has to put something right all the same.
+                if error.is_lasting() && unit.health == Health::Ok {
+                    unit.health = Health::Degraded;
+                }
+            }
             None => tracing::warn!(what = name, error = text, "failed, will be tried again"),
         }
     }

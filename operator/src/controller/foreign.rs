@@ -23,7 +23,8 @@ pub async fn secrets(context: &Context, key: &Key, plan: &Plan) -> Result<Secret
     }
     let known = context.memory.of(key, |m| m.foreign.clone());
     if let Some((when, data)) = known {
-        let complete = names.iter().all(|name| data.contains_key(name));
+        let complete = names.iter().all(|name| data.contains_key(name))
+            && plan.units.iter().all(|unit| secrets::missing(unit, &data).is_none());
         if when.elapsed() < if complete { REFRESH } else { MISSING } {
             return Ok(data);
         }

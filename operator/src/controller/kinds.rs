@@ -15,6 +15,9 @@ pub enum Role {
     Part,
     /// A stored revision: kept as long as somebody may want to go back to it, and removed with the platform.
     History,
+    /// Data and the pods that serve it, looked after by another operator: rolled out and waited for like a workload, kept
+    /// or removed like a volume.
+    Cluster,
     /// Outlives the unit: what a person can't get back is removed with the platform only.
     Lasting,
     /// Made by others; looked at only.
@@ -65,11 +68,22 @@ const CERT_MANAGER: Presence = Presence::Required(
     "install cert-manager (https://cert-manager.io), or name a Secret in exposure.ingress.tls.secretName",
 );
 
+const CLOUD_NATIVE_PG: Presence = Presence::Required(
+    "install CloudNativePG (https://cloudnative-pg.io), or write postgres.managed or postgres.external",
+);
+const CLUSTER_OPERATOR: Presence = Presence::Required(
+    "install RabbitMQ's cluster operator (https://www.rabbitmq.com/kubernetes/operator/operator-overview), or write \
+     rabbitmq.managed or rabbitmq.external",
+);
+
 /// The Jobs that a CronJob makes must not carry the operator's labels: they would be taken for superfluous.
-pub const KINDS: [Kind; 20] = [
+pub const KINDS: [Kind; 22] = [
     kind("apps", "v1", "Deployment", "deployments", Role::Workload),
     kind("apps", "v1", "StatefulSet", "statefulsets", Role::Workload),
     kind("batch", "v1", "Job", "jobs", Role::Workload),
+    kind("postgresql.cnpg.io", "v1", "Cluster", "clusters", Role::Cluster).with(CLOUD_NATIVE_PG),
+    kind("rabbitmq.com", "v1beta1", "RabbitmqCluster", "rabbitmqclusters", Role::Cluster)
+        .with(CLUSTER_OPERATOR),
     kind("", "v1", "Pod", "pods", Role::Observed),
     kind("", "v1", "Service", "services", Role::Part),
     kind("", "v1", "ConfigMap", "configmaps", Role::Part),
@@ -101,6 +115,11 @@ impl Kind {
     /// The kind of this name; None for a kind that no plan may contain.
     pub fn named(name: &str) -> Option<&'static Kind> {
         KINDS.iter().find(|k| k.kind == name)
+    }
+
+    /// What a unit is ready by.
+    pub fn runs(&self) -> bool {
+        matches!(self.role, Role::Workload | Role::Cluster)
     }
 
     /// What is the operator's own of this kind. A StatefulSet's revisions carry its pods' labels, and are its own.

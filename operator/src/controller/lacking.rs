@@ -3,8 +3,10 @@
 
 use super::kinds::{Kind, Presence};
 use super::observe::Observed;
+use super::readiness::Readiness;
 use super::served::Served;
 use crate::plan::{Plan, Unit};
+use crate::rollout::Live;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -28,6 +30,11 @@ pub fn tell(plan: &Plan, served: &Served, units: &mut [Observed]) {
             served.wish(kind);
             served.told(kind)
         });
+        // Without it nothing runs at all.
+        if kind.is_some_and(Kind::runs) {
+            (unit.live, unit.readiness) = (Live::Absent, Readiness { desired: 1, ..Readiness::default() });
+            unit.cause = unit.lacks.clone();
+        }
     }
 }
 

@@ -4,10 +4,12 @@ use super::accounts;
 use super::bind::{self, SecretData, VERSION};
 use super::cache::{Children, UNIT, label, name};
 use super::claim;
+use super::clusters;
 use super::diff;
 use super::kinds::{Kind, Role};
 use super::readiness::{self, Readiness};
 use super::secrets;
+use super::volumes;
 use super::why;
 use crate::api::Health;
 use crate::plan::{Plan, Unit, UnitKind};
@@ -52,7 +54,7 @@ pub fn units(plan: &Plan, version: &str, data: &SecretData, children: &Children)
 
 fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -> Observed {
     let objects = bind::objects(unit, version, data, children);
-    let workload = objects.iter().find(|o| role(o) == Some(Role::Workload));
+    let workload = objects.iter().find(|o| runs(o));
     let live = workload.and_then(|o| find(children, o)).filter(|o| !leaving(o));
     let mut readiness = match (workload, live) {
         // Somebody else runs it; the provision Job finds out whether it can be reached.
@@ -64,7 +66,10 @@ fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -
     };
     readiness.serving |= unit.kind == UnitKind::Provision && was_provisioned(unit, children);
     let pods: Vec<&Value> = pods(&unit.name, children).collect();
-    let cause = if readiness.settled { None } else { cause(&unit.name, &objects, live, &pods, children) };
+    let cause = match readiness.settled {
+        true => claims(&objects, children).find_map(volumes::growing),
+        false => cause(&unit.name, &objects, live, &pods, children),
+    };
     Observed {
         name: unit.name.clone(),
         kind: unit.kind,
@@ -95,7 +100,7 @@ fn compare(
     data: &SecretData,
     children: &Children,
 ) -> Live {
-    let has_workload = objects.iter().any(|o| role(o) == Some(Role::Workload));
+    let has_workload = objects.iter().any(runs);
     if has_workload && workload.is_none() {
         return Live::Absent;
     }
@@ -143,6 +148,11 @@ pub fn role(object: &Value) -> Option<Role> {
     Kind::named(object["kind"].as_str()?).map(|kind| kind.role)
 }
 
+/// Whether a unit is ready by it.
+pub fn runs(object: &Value) -> bool {
+    object["kind"].as_str().and_then(Kind::named).is_some_and(Kind::runs)
+}
+
 pub fn leaving(object: &Value) -> bool {
     !object["metadata"]["deletionTimestamp"].is_null()
 }
@@ -154,7 +164,14 @@ pub fn pods<'a>(unit: &'a str, children: &'a Children) -> impl Iterator<Item = &
 }
 
 fn image(workload: &Value) -> Option<String> {
-    workload["spec"]["template"]["spec"]["containers"][0]["image"].as_str().map(str::to_owned)
+    let spec = &workload["spec"];
+    let image = &spec["template"]["spec"]["containers"][0]["image"];
+    [image, &spec["imageName"], &spec["image"]].into_iter().find_map(Value::as_str).map(str::to_owned)
+}
+
+fn claims<'a>(objects: &[Value], children: &'a Children) -> impl Iterator<Item = &'a Value> {
+    let planned = objects.iter().filter(|o| o["kind"] == "PersistentVolumeClaim");
+    planned.filter_map(|o| find(children, o))
 }
 
 fn cause(
@@ -164,13 +181,12 @@ fn cause(
     pods: &[&Value],
     children: &Children,
 ) -> Option<String> {
-    let claims = objects.iter().filter(|o| o["kind"] == "PersistentVolumeClaim");
-    let claim = || claims.filter_map(|o| find(children, o)).find_map(why::claim_cause);
+    let claim = || claims(objects, children).find_map(why::claim_cause);
     let found = why::cause(unit, workload, pods);
     match found {
         // The scheduler knows only that a claim is not bound; the claim's own name says more.
         Some(text) if text.contains("PersistentVolumeClaim") => claim().or(Some(text)),
         Some(text) => Some(text),
-        None => workload.and_then(|_| claim()),
+        None => workload.and_then(|workload| clusters::cause(workload).or_else(claim)),
     }
 }

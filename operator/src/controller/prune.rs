@@ -7,6 +7,7 @@ use super::kinds::{Kind, Role};
 use super::observe::{Observed, leaving, role};
 use super::readiness;
 use super::writer::Writer;
+use crate::plan::UnitKind;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -18,7 +19,10 @@ pub fn superfluous<'a>(children: &'a Children, units: &[Observed], own: &[String
     // configuration that old pods mount.
     // What is to take the place of a way in may have to wait for its kind.
     // An autoscaler that is planned no longer must go at once: until then it changes what the plan says anew.
-    let changes = |u: &Observed| !u.settled() || u.lacks.is_some();
+    // A store that the platform moves away from is in use until all that need it have moved.
+    let needed = |store: &str| units.iter().any(|u| !u.settled() && u.needs.iter().any(|need| need == store));
+    let changes =
+        |u: &Observed| !u.settled() || u.lacks.is_some() || u.kind == UnitKind::Store && needed(&u.name);
     let in_use =
         |o: &Value| !Kind::scales(o) && units.iter().any(|u| label(o, UNIT) == Some(&u.name) && changes(u));
     let objects = || children.values().map(AsRef::as_ref);

@@ -1,5 +1,6 @@
 //! Whether a workload is what it should be, from its own status. Pure.
 
+use super::clusters;
 use serde_json::Value;
 
 /// How far a workload is.
@@ -21,6 +22,8 @@ pub fn of(workload: &Value, fewest: Option<i32>) -> Readiness {
     match workload["kind"].as_str() {
         Some("Job") => job(workload),
         Some("StatefulSet") => stateful_set(workload),
+        Some("Cluster") => clusters::cloud_native_pg(workload),
+        Some("RabbitmqCluster") => clusters::rabbitmq(workload),
         _ => deployment(workload, fewest),
     }
 }

@@ -11,19 +11,20 @@ use super::error::Error;
 use super::observe::{self, Observed};
 use super::queue::key_of;
 use super::rotate::{self, Rotation, Site};
-use super::{explain, figures, foreign, lacking, namespace, prune, revisions, status, turns};
+use super::{explain, figures, foreign, lacking, namespace, prune, revisions, status, turns, volumes};
 use crate::VERSION;
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus, RotationPhase};
 use crate::context::Context;
 use crate::plan::Plan;
-use crate::revision::Revision;
+use crate::revision::{Choice, Revision};
 use crate::rollout::{self, Decision, Subject};
-use crate::validate::validate;
+use crate::validate::{stores, validate};
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What was just learnt or written decides what is next.
 const SOON: Duration = Duration::from_millis(100);
@@ -87,23 +88,42 @@ impl Reconcile<'_> {
         if self.platform.metadata.deletion_timestamp.is_some() {
             return self.take_down(&children).await;
         }
-        if let Err(reasons) = validate(self.platform) {
+        let mut reasons = validate(self.platform).err().unwrap_or_default();
+        reasons.extend(stores::refused(self.platform, &children));
+        if !reasons.is_empty() {
             let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-            let status = status::invalid(&self.before, self.generation(), self.now, &reasons);
-            self.report(status).await?;
-            return self.keep_serving(&children).await;
+            return self.keep_running(&children, &reasons).await;
         }
-        self.bring_up(&children).await
+        match revisions::choose(self.context, self.key, self.platform, &self.before).await {
+            Err(Error::Input(text)) => self.keep_running(&children, &[text]).await,
+            choice => self.bring_up(&children, &choice?, &[]).await,
+        }
     }
 
-    async fn bring_up(&self, children: &Children) -> Result<Action, Error> {
-        let choice = match revisions::choose(self.context, self.key, self.platform, &self.before).await {
-            Err(Error::Input(text)) => {
-                self.report(status::invalid(&self.before, self.generation(), self.now, &[text])).await?;
-                return self.keep_serving(children).await;
+    /// What runs goes on running, and is healed, while its spec is put right.
+    async fn keep_running(&self, children: &Children, invalid: &[String]) -> Result<Action, Error> {
+        let stored = revisions::last_applied(self.context, self.key, &self.before, children).await;
+        match stored {
+            Ok(Some(revision)) => {
+                let available = self.before.available_revision.clone();
+                self.bring_up(children, &Choice { revision, held: None, available }, invalid).await
             }
-            other => other?,
-        };
+            Ok(None) | Err(Error::Input(_)) => {
+                let (before, generation) = (&self.before, self.generation());
+                self.report(status::invalid(before, before.clone(), generation, self.now, invalid)).await?;
+                self.keep_serving(children).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brings the platform to a revision. `invalid`: why that is not what the spec says.
+    async fn bring_up(
+        &self,
+        children: &Children,
+        choice: &Choice,
+        invalid: &[String],
+    ) -> Result<Action, Error> {
         let revision = choice.revision.as_ref();
         let (version, hash) = (revision.version.as_str(), revision.hash());
         let plan = lacking::feasible(&revision.plan, &self.context.cache.served);
@@ -136,23 +156,29 @@ impl Reconcile<'_> {
         }
         explain::failures(&mut units, &failures);
         explain::events(self.context, self.key, &mut units, &decisions).await;
-        let status = status::build(&status::Facts {
-            before: &self.before,
-            generation: self.generation(),
+        let ran = if invalid.is_empty() { self.before.clone() } else { status::of_what_runs(&self.before) };
+        let rollout = &self.platform.spec.rollout;
+        let mut status = status::build(&status::Facts {
+            before: &ran,
+            generation: if invalid.is_empty() { self.generation() } else { ran.observed_generation },
             now: self.now,
-            timeout: self.platform.spec.rollout.timeout(),
+            timeout: rollout.timeout(),
             version,
             revision: &hash,
             held: choice.held.as_ref(),
             available: choice.available.as_deref(),
-            roll_back: self.platform.spec.rollout.on_failure == OnFailure::Rollback,
+            roll_back: rollout.on_failure == OnFailure::Rollback && invalid.is_empty(),
             paused: self.platform.spec.paused,
             url: status::url(&units, children),
+            stuck: volumes::stuck(&plan, children).as_deref(),
             units: &units,
             decisions: &decisions,
             rotation: Some(&rotation),
         });
         let rotating = status.credentials.as_ref().is_some_and(|c| c.phase != RotationPhase::Settled);
+        if !invalid.is_empty() {
+            status = status::invalid(&self.before, status, self.generation(), self.now, invalid);
+        }
         self.report(status).await?;
         match failures.into_iter().next() {
             Some((_, error)) => Err(error),
@@ -161,7 +187,7 @@ impl Reconcile<'_> {
         }
     }
 
-    /// What runs goes on running while its spec is put right, and so needs the keys of its callers.
+    /// Nothing is known of what runs, if anything does; it needs the keys of its callers all the same.
     async fn keep_serving(&self, children: &Children) -> Result<Action, Error> {
         if self.platform.spec.paused || !namespace::is_held(self.platform) {
             return Ok(Action::await_change());
@@ -188,6 +214,9 @@ impl Reconcile<'_> {
         let mut failures = Failures::new();
         let own = self.beside(&applying, &mut failures).await;
         failures.extend(applying.run(plan, units, decisions).await);
+        if let Err(error) = self.volumes(plan, units, children).await {
+            failures.push(("volumes".to_owned(), error));
+        }
         let superfluous: Vec<&Value> = prune::superfluous(children, units, &own);
         if let Err(error) = prune::run(writer, &superfluous).await {
             failures.push(("prune".to_owned(), error));
@@ -212,6 +241,18 @@ impl Reconcile<'_> {
         let Context { client, writer, .. } = self.context;
         let site = Site { client, writer, platform: self.key, children, data, now: self.now };
         rotation.advance(&site, stuck).await
+    }
+
+    async fn volumes(&self, plan: &Plan, units: &[Observed], children: &Children) -> Result<(), Error> {
+        let writer = &self.context.writer;
+        volumes::note_versions(writer, units, children).await?;
+        let now = Instant::now();
+        let due = self.context.memory.of(self.key, |m| {
+            let due = m.resized.is_none_or(|last| now.duration_since(last) >= QUIET);
+            m.resized = if due { Some(now) } else { m.resized };
+            due
+        });
+        if due { volumes::retry(writer, self.key, plan, children).await } else { Ok(()) }
     }
 
     /// Writes the status if it says anything new, and before it an Event for each turn.

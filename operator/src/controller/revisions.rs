@@ -57,6 +57,26 @@ pub async fn choose(
     Ok(choice)
 }
 
+/// What was applied last, whatever the spec says now; None where nothing ever was. It is stored before it is applied,
+/// as the newest; only what was stored a moment ago is in the status and not in the cache yet.
+pub async fn last_applied(
+    context: &Context,
+    key: &Key,
+    before: &OrionPlatformStatus,
+    children: &Children,
+) -> Result<Option<Arc<Revision>>, Error> {
+    let (all, told) = (entries(children), before.revision.as_deref());
+    let newest = all.last().map(|entry| entry.hash.as_str());
+    let fresh = told.filter(|told| all.iter().all(|entry| entry.hash != *told));
+    let stored = Stored { context, key };
+    let mut found = stored.if_wanted(true, fresh).await?;
+    if found.is_none() {
+        found = stored.if_wanted(true, newest).await?;
+    }
+    stored.keep_only(found.clone().into_iter().collect());
+    Ok(found)
+}
+
 /// A spec of this platform as this operator would run it.
 fn render(context: &Context, platform: &OrionPlatform, spec: &OrionPlatformSpec) -> Revision {
     let mut platform = platform.clone();

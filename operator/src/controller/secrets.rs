@@ -2,7 +2,7 @@
 //! values (a database's URL) follows them.
 
 use super::accounts;
-use super::bind::{SecretData, data_of};
+use super::bind::{SecretData, data_of, mounted};
 use super::cache::{Children, Key, label};
 use super::error::Error;
 use super::kinds::Kind;
@@ -77,15 +77,20 @@ fn render(
             None => (secret, name, own.get(name)),
         };
         let value = found.and_then(|v| STANDARD.decode(v).ok()).and_then(|v| String::from_utf8(v).ok());
-        let value = value
-            .ok_or_else(|| Error::Input(format!("Secret {holder} has no key {key}: add it to the Secret")))?;
+        let value = value.ok_or_else(|| {
+            Error::Input(match (found, others.contains_key(holder) || holder == secret) {
+                (Some(_), _) => format!("key {key} of Secret {holder} is not text: write it as UTF-8"),
+                (None, true) => format!("Secret {holder} has no key {key}: add it to the Secret"),
+                (None, false) => format!("there is no Secret {holder}: make it, with {key}"),
+            })
+        })?;
         text = text + before + value.trim_end_matches('\n');
         rest = after;
     }
     Ok(text + rest)
 }
 
-/// Secrets of others that templates read from.
+/// Secrets of others that templates read from, and that pods mount.
 pub fn foreign(units: &[Unit]) -> Vec<String> {
     let specs = || units.iter().flat_map(|u| &u.secrets);
     let mut names = Vec::new();
@@ -95,10 +100,31 @@ pub fn foreign(units: &[Unit]) -> Vec<String> {
         names
             .extend(references.filter_map(|(name, _)| name.split_once(':')).map(|(name, _)| name.to_owned()));
     }
+    names.extend(units.iter().flat_map(pods).flat_map(mounted));
     names.sort();
     names.dedup();
     names.retain(|name| !specs().any(|spec| spec.name == *name));
     names
+}
+
+fn pods(unit: &Unit) -> impl Iterator<Item = &Value> {
+    unit.objects.iter().map(|object| &object["spec"]["template"]["spec"]).filter(|pod| pod.is_object())
+}
+
+/// What a unit's pods need of Secrets of others and isn't there, in words for who can put it there. A plan names the
+/// keys of those, and of no Secret of the operator's own.
+pub fn missing(unit: &Unit, data: &SecretData) -> Option<String> {
+    let volumes = pods(unit).flat_map(|pod| pod["volumes"].as_array().into_iter().flatten());
+    volumes.filter(|volume| volume["secret"]["items"].is_array()).find_map(|volume| {
+        let name = volume["secret"]["secretName"].as_str()?;
+        let items = volume["secret"]["items"].as_array().into_iter().flatten();
+        let keys: Vec<&str> = items.filter_map(|item| item["key"].as_str()).collect();
+        let Some(there) = data.get(name) else {
+            return Some(format!("there is no Secret {name}: make it, with {}", keys.join(" and ")));
+        };
+        let lacks = keys.iter().find(|key| !there.contains_key(**key))?;
+        Some(format!("Secret {name} has no key {lacks}: add it to the Secret"))
+    })
 }
 
 /// A value from the operating system's random numbers.

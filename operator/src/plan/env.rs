@@ -1,5 +1,6 @@
 //! The variables that the operator sets in a service's container, and which a person therefore can't set.
 
+use super::place::Place;
 use super::scope::Scope;
 use crate::api::{Exposure, ExternalTrafficPolicy};
 use catalog::{Service, Store};
@@ -8,6 +9,11 @@ use serde_json::{Value, json};
 pub(super) const CREDENTIALS: &str = "/run/orion/credentials";
 pub(super) const TOKENS: &str = "/run/orion/tokens";
 pub(super) const CALLER_KEYS: &str = "/etc/orion/caller-keys";
+
+/// Where the authority is that has signed a store's certificate.
+pub(super) fn authority(store: Store) -> String {
+    format!("/run/orion/authorities/{}", store.name())
+}
 
 const SHUTDOWN_GRACE: &str = "ORION_SHUTDOWN_GRACE";
 
@@ -26,10 +32,13 @@ const RESERVED: &[&str] = &[
     "ORION_TRUSTED_PROXIES",
     "ORION_DATABASE_URL",
     "ORION_DATABASE_URL_FILE",
+    "ORION_DATABASE_CA_FILE",
     "ORION_REDIS_URL",
     "ORION_REDIS_URL_FILE",
+    "ORION_REDIS_CA_FILE",
     "ORION_AMQP_URL",
     "ORION_AMQP_URL_FILE",
+    "ORION_AMQP_CA_FILE",
 ];
 
 fn reserved() -> impl Iterator<Item = &'static str> {
@@ -61,11 +70,14 @@ pub(super) fn variables(scope: &Scope, service: &Service) -> Vec<Value> {
     ];
     for store in service.stores() {
         let name = match store {
-            Store::Postgres => "ORION_DATABASE_URL_FILE",
-            Store::Redis => "ORION_REDIS_URL_FILE",
-            Store::Rabbitmq => "ORION_AMQP_URL_FILE",
+            Store::Postgres => "ORION_DATABASE",
+            Store::Redis => "ORION_REDIS",
+            Store::Rabbitmq => "ORION_AMQP",
         };
-        all.push((name.to_owned(), format!("{CREDENTIALS}/{}", super::secrets::url_key(store))));
+        all.push((format!("{name}_URL_FILE"), format!("{CREDENTIALS}/{}", super::secrets::url_key(store))));
+        if Place::of(scope.spec(), scope.platform(), store).ca.is_some() {
+            all.push((format!("{name}_CA_FILE"), format!("{}/ca.crt", authority(store))));
+        }
     }
     if !service.calls.is_empty() {
         all.push(("ORION_SERVICE_TOKENS_DIR".to_owned(), TOKENS.to_owned()));

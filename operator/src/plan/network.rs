@@ -6,8 +6,8 @@
 
 use super::scope::{INSTANCE_LABEL, NAME_LABEL, Scope};
 use super::{Inputs, MANAGER, PROVISION};
-use crate::api::{Exposure, NetworkPolicies, Peers};
-use catalog::{MANAGEMENT_PORT, SERVICES, STORES, Service, Store, StoreEntry, Tier};
+use crate::api::{Exposure, Mode, NetworkPolicies, Peers};
+use catalog::{MANAGEMENT_PORT, SERVICES, STORES, Service, Store, StoreEntry, Tier, object_name};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -82,7 +82,7 @@ impl<'a> Network<'a> {
         Some((self.taken_by_service(service), self.opened_by_service(service)))
     }
 
-    /// The stores that are the platform's own; where others are, only the spec can say.
+    /// The stores that are in the platform's namespace; where others are, only the spec can say.
     fn managed(&self) -> impl Iterator<Item = &'static StoreEntry> {
         let spec = &self.inputs.platform.spec;
         STORES.iter().filter(|entry| !spec.store(entry.store).is_some_and(|store| store.is_external()))
@@ -169,7 +169,14 @@ impl<'a> Network<'a> {
 
     fn unit(&self, unit: &str) -> Value {
         let platform = self.inputs.platform.metadata.name.as_deref().unwrap_or_default();
-        json!({"podSelector": {"matchLabels": {NAME_LABEL: unit, INSTANCE_LABEL: platform}}})
+        let spec = catalog::store(unit).and_then(|entry| self.inputs.platform.spec.store(entry.store));
+        // The pods of a store that another operator looks after have its labels.
+        let labels = match spec.map_or(Mode::Managed, |spec| spec.mode()) {
+            Mode::CloudNativePg => json!({"cnpg.io/cluster": object_name(platform, unit)}),
+            Mode::ClusterOperator => json!({NAME_LABEL: object_name(platform, unit)}),
+            Mode::Managed | Mode::External => json!({NAME_LABEL: unit, INSTANCE_LABEL: platform}),
+        };
+        json!({"podSelector": {"matchLabels": labels}})
     }
 
     /// The operator asks each service how it is.

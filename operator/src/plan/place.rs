@@ -1,6 +1,6 @@
 //! Where each store is, and who makes the accounts in it.
 
-use crate::api::{External, OrionPlatformSpec, Provisioning};
+use crate::api::{External, Mode, OrionPlatformSpec, Provisioning};
 use catalog::{Store, object_name};
 
 /// Where a store is, and whose the accounts in it are.
@@ -10,6 +10,8 @@ pub(super) struct Place {
     /// RabbitMQ's management API.
     pub(super) management_port: u16,
     pub(super) tls: bool,
+    /// Secret and key with the authority that is trusted instead of the public ones.
+    pub(super) ca: Option<(String, String)>,
     pub(super) managed: bool,
     /// The Secret with the administrator's username and password.
     pub(super) admin_secret: String,
@@ -19,18 +21,39 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(spec: &OrionPlatformSpec, platform: &str, store: Store) -> Self {
-        let entry = store.entry();
-        match spec.store(store).and_then(|s| s.external.as_ref()) {
-            Some(external) => Self::external(external, store),
-            None => Self {
-                host: object_name(platform, entry.name),
-                port: entry.port,
-                management_port: entry.extra_ports.first().map_or(0, |(_, port)| *port),
-                tls: false,
-                managed: true,
-                admin_secret: format!("{}-admin", object_name(platform, entry.name)),
-                given: None,
+        let name = object_name(platform, store.entry().name);
+        let given = spec.store(store);
+        match (given.map_or(Mode::Managed, |s| s.mode()), given.and_then(|s| s.external.as_ref())) {
+            (Mode::External, Some(external)) => Self::external(external, store),
+            (Mode::CloudNativePg, _) => Self {
+                host: format!("{name}-rw"),
+                tls: true,
+                ca: Some((format!("{name}-ca"), "ca.crt".to_owned())),
+                // Its operator has accounts of its own in there.
+                managed: false,
+                admin_secret: format!("{name}-superuser"),
+                ..Self::own(platform, store)
             },
+            (Mode::ClusterOperator, _) => Self {
+                managed: false,
+                admin_secret: format!("{name}-default-user"),
+                ..Self::own(platform, store)
+            },
+            _ => Self::own(platform, store),
+        }
+    }
+
+    fn own(platform: &str, store: Store) -> Self {
+        let entry = store.entry();
+        Self {
+            host: object_name(platform, entry.name),
+            port: entry.port,
+            management_port: entry.extra_ports.first().map_or(0, |(_, port)| *port),
+            tls: false,
+            ca: None,
+            managed: true,
+            admin_secret: format!("{}-admin", object_name(platform, entry.name)),
+            given: None,
         }
     }
 
@@ -48,6 +71,7 @@ impl Place {
             port: port(external.port, default),
             management_port: port(external.management_port, if external.tls { 15671 } else { 15672 }),
             tls: external.tls,
+            ca: external.ca_secret_ref.as_ref().map(|ca| (ca.name.clone(), ca.key.clone())),
             managed: false,
             given: (external.provisioning == Provisioning::None).then(|| secret.clone()),
             admin_secret: secret,

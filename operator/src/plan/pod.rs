@@ -102,6 +102,17 @@ pub(super) fn secret_volume(name: &str, secret: &str) -> Value {
     json!({"name": name, "secret": {"secretName": secret, "defaultMode": 0o440}})
 }
 
+/// Only these keys of a Secret of somebody else's. A pod waits for a key that is missing; the operator says so before.
+pub(super) fn secret_keys_volume<'a>(
+    name: &str,
+    secret: &str,
+    keys: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Value {
+    let mut volume = secret_volume(name, secret);
+    volume["secret"]["items"] = keys.map(|(key, path)| json!({"key": key, "path": path})).collect();
+    volume
+}
+
 /// A ServiceAccount of its own, with no rights and no token.
 pub(super) fn service_account(scope: &Scope) -> Value {
     json!({

@@ -11,6 +11,7 @@ use super::secrets;
 use super::{Inputs, Need, PROVISION, Unit, UnitKind, network};
 use catalog::{SERVICES, STORES, Service, Store, Tier, object_name};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use storekeeper::document::{
     Document, PostgresAccount, PostgresWork, RabbitmqAccount, RabbitmqWork, RedisAccount, RedisWork, Server,
@@ -63,10 +64,13 @@ fn job(scope: &Scope, document: &Document) -> Value {
     container["args"] = json!(["provision", "--config", format!("{CONFIG}/provision.json")]);
     let mut mounts = vec![json!({"name": "config", "mountPath": CONFIG, "readOnly": true})];
     let mut volumes = vec![json!({"name": "config", "configMap": {"name": scope.name()}})];
-    for (index, secret) in mounted(scope.inputs).iter().enumerate() {
+    for (index, (secret, keys)) in mounted(scope.inputs).iter().enumerate() {
         let name = format!("secret-{index}");
         mounts.push(json!({"name": name, "mountPath": format!("{SECRETS}/{secret}"), "readOnly": true}));
-        volumes.push(pod::secret_volume(&name, secret));
+        volumes.push(match keys.is_empty() {
+            true => pod::secret_volume(&name, secret),
+            false => pod::secret_keys_volume(&name, secret, keys.iter().map(|key| (&**key, &**key))),
+        });
     }
     container["volumeMounts"] = mounts.into();
     pod["containers"] = json!([container]);
@@ -100,15 +104,22 @@ fn place(inputs: &Inputs, store: Store) -> Option<Place> {
     Some(Place::of(&inputs.platform.spec, platform, store)).filter(|place| place.given.is_none())
 }
 
-/// Every Secret that the document names, each once.
-fn mounted(inputs: &Inputs) -> Vec<String> {
-    let admins = STORES.iter().filter_map(|s| place(inputs, s.store)).map(|place| place.admin_secret);
+/// Every Secret that the document names, with the keys that are needed of those that aren't the operator's own.
+fn mounted(inputs: &Inputs) -> BTreeMap<String, BTreeSet<String>> {
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for place in STORES.iter().filter_map(|s| place(inputs, s.store)) {
+        let keys = all.entry(place.admin_secret).or_default();
+        if !place.managed {
+            keys.extend(["username", "password"].map(str::to_owned));
+        }
+        if let Some((secret, key)) = place.ca.filter(|_| place.tls) {
+            all.entry(secret).or_default().insert(key);
+        }
+    }
     let credentials = served(inputs).filter(|s| s.stores().any(|store| place(inputs, store).is_some()));
     let credentials = credentials.filter_map(|s| secrets::credentials(inputs, s)).map(|secret| secret.name);
-    let mut names: Vec<String> = admins.chain(credentials).collect();
-    names.sort();
-    names.dedup();
-    names
+    all.extend(credentials.map(|name| (name, BTreeSet::new())));
+    all
 }
 
 /// What is to be made, in the stores that are the operator's to provision.
@@ -145,12 +156,13 @@ fn document(inputs: &Inputs) -> Document {
 
 fn server(place: &Place) -> Server {
     let admin = Path::new(SECRETS).join(&place.admin_secret);
+    let ca = place.ca.as_ref().filter(|_| place.tls);
     Server {
         host: place.host.clone(),
         port: place.port,
         own: place.managed,
         tls: place.tls,
-        ca_file: None,
+        ca_file: ca.map(|(secret, key)| Path::new(SECRETS).join(secret).join(key)),
         admin_username_file: admin.join("username"),
         admin_password_file: admin.join("password"),
     }

@@ -1,7 +1,8 @@
 //! A service of the platform: its ServiceAccount and its Deployment. How it is reached is in `endpoints`.
 
-use super::env::{CALLER_KEYS, CREDENTIALS, TOKENS, variables};
+use super::env::{CALLER_KEYS, CREDENTIALS, TOKENS, authority, variables};
 use super::hash::hash8;
+use super::place::Place;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
 use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, network, placement, routes, scale, secrets};
@@ -126,6 +127,13 @@ fn volumes(scope: &Scope, service: &'static Service) -> Vec<(Value, Value)> {
     if service.stores().next().is_some() {
         let secret = scope.name_of(secrets::CREDENTIALS_SUFFIX);
         add(pod::secret_volume("credentials", &secret), CREDENTIALS.to_owned());
+    }
+    for store in service.stores() {
+        if let Some((secret, key)) = Place::of(scope.spec(), scope.platform(), store).ca {
+            let keys = [(key.as_str(), "ca.crt")].into_iter();
+            let volume = pod::secret_keys_volume(&format!("{}-authority", store.name()), &secret, keys);
+            add(volume, authority(store));
+        }
     }
     for secret in service.secrets {
         let name = object_name(scope.platform(), secret.suffix);

@@ -12,7 +12,8 @@ mod target;
 
 pub use codec::{Damaged, data_of, decode};
 pub use history::{
-    Entry, HASH_LABEL, OPERATOR_VERSION, PLATFORM_VERSION, entries, object, object_name, surplus,
+    Entry, HASH_LABEL, OPERATOR_VERSION, PLATFORM_VERSION, entries, newest_stores, object, object_name,
+    surplus,
 };
 pub use merge::{Conflict, merge};
 pub use target::{Asked, Choice, Held, Situation, choose};

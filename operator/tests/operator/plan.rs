@@ -79,6 +79,136 @@ fn external_stores_have_no_objects_and_are_provisioned_with_their_admin_secret()
 }
 
 #[test]
+fn an_authority_of_a_store_reaches_the_job_and_the_services_that_use_it() {
+    let spec = r#"
+        postgres: {external: {host: db.example.com, secretRef: {name: db}, caSecretRef: {name: db}}}
+        redis: {external: {provisioning: None, secretRef: {name: urls}, caSecretRef: {name: pki, key: root.pem}}}
+    "#;
+    let plan = planned(spec);
+    assert!(document(&plan).contains(r#""caFile": "/run/orion/provision/db/ca.crt""#));
+    let pod = |unit: &str, kind: &str| {
+        let objects = objects(spec, &[unit]);
+        let object = objects.iter().find(|o| o["kind"] == kind).expect("a workload");
+        object["spec"]["template"]["spec"].clone()
+    };
+    let volumes = |pod: &serde_json::Value, name: &str| {
+        let all = pod["volumes"].as_array().expect("volumes");
+        all.iter().filter(|v| v["secret"]["secretName"] == name).cloned().collect::<Vec<_>>()
+    };
+    let job = pod("provision", "Job");
+    let keys = serde_json::json!(
+        ["ca.crt", "password", "username"].map(|k| serde_json::json!({"key": k, "path": k}))
+    );
+    assert_eq!(volumes(&job, "db")[0]["secret"]["items"], keys);
+    assert!(volumes(&job, "pki").is_empty(), "nothing is provisioned there");
+    let auth = pod("auth", "Deployment");
+    let items = serde_json::json!([{"key": "root.pem", "path": "ca.crt"}]);
+    assert_eq!(volumes(&auth, "pki")[0]["secret"]["items"], items);
+    let env = &auth["containers"][0]["env"];
+    for (name, file) in [
+        ("ORION_DATABASE_CA_FILE", "/run/orion/authorities/postgres/ca.crt"),
+        ("ORION_REDIS_CA_FILE", "/run/orion/authorities/redis/ca.crt"),
+    ] {
+        let set = serde_json::json!({"name": name, "value": file});
+        assert!(env.as_array().expect("variables").contains(&set), "{name}");
+    }
+    assert!(env.as_array().expect("variables").iter().all(|v| v["name"] != "ORION_AMQP_CA_FILE"));
+}
+
+const REPLICATED: &str = r#"
+    image: {pullSecrets: [{name: registry}]}
+    postgres:
+      cloudNativePg:
+        storage: 50Gi
+        storageClass: fast
+        resources: {requests: {cpu: "1", memory: 2Gi}, limits: {memory: 2Gi}}
+    rabbitmq: {clusterOperator: {instances: 5, image: "docker.io/library/rabbitmq:4.1-management", storageClass: fast}}
+"#;
+
+#[test]
+fn replicated_stores_are_asked_for_and_used_with_the_secrets_that_their_operators_make() {
+    insta::assert_yaml_snapshot!(objects(REPLICATED, &["postgres", "rabbitmq", "provision"]));
+    let plan = planned(REPLICATED);
+    let auth = plan.unit("auth").expect("a unit");
+    let urls: Vec<_> =
+        auth.secrets.iter().flat_map(|s| &s.keys).filter(|(key, _)| key.ends_with("-url")).collect();
+    insta::assert_yaml_snapshot!(urls);
+}
+
+#[test]
+fn network_policies_let_services_reach_the_pods_of_replicated_stores() {
+    let spec =
+        "{networkPolicies: {enabled: true}, postgres: {cloudNativePg: {}}, rabbitmq: {clusterOperator: {}}}";
+    let objects = objects(spec, &["auth"]);
+    let policy = objects.iter().find(|o| o["kind"] == "NetworkPolicy").expect("a policy").to_string();
+    for labels in
+        [r#"{"cnpg.io/cluster":"orion-postgres"}"#, r#"{"app.kubernetes.io/name":"orion-rabbitmq"}"#]
+    {
+        assert!(policy.contains(labels), "{policy}");
+    }
+}
+
+/// The fields that are written, of CloudNativePG's Cluster (postgresql.cnpg.io/v1, seen in 1.30) and of RabbitmqCluster
+/// (rabbitmq.com/v1beta1, seen in 2.x of August 2026), with their types there.
+const PUBLISHED: [(&str, &[(&str, &str)]); 2] = [
+    (
+        "postgresql.cnpg.io/v1 Cluster",
+        &[
+            ("/instances", "integer"),
+            ("/imageName", "string"),
+            ("/enableSuperuserAccess", "boolean"),
+            ("/storage/size", "string"),
+            ("/storage/storageClass", "string"),
+            ("/resources/requests/cpu", "string"),
+            ("/resources/requests/memory", "string"),
+            ("/resources/limits/memory", "string"),
+            ("/imagePullSecrets/0/name", "string"),
+        ],
+    ),
+    (
+        "rabbitmq.com/v1beta1 RabbitmqCluster",
+        &[
+            ("/replicas", "integer"),
+            ("/image", "string"),
+            ("/persistence/storage", "string"),
+            ("/persistence/storageClassName", "string"),
+            ("/imagePullSecrets/0/name", "string"),
+        ],
+    ),
+];
+
+#[test]
+fn only_published_fields_of_other_operators_are_written() {
+    for (object, (kind, fields)) in objects(REPLICATED, &["postgres", "rabbitmq"]).iter().zip(PUBLISHED) {
+        let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+        assert_eq!(format!("{} {}", text(&object["apiVersion"]), text(&object["kind"])), kind);
+        let mut found = Vec::new();
+        leaves(&object["spec"], "", &mut found);
+        let mut known: Vec<(String, &str)> =
+            fields.iter().map(|(path, kind)| ((*path).to_owned(), *kind)).collect();
+        known.sort();
+        found.sort();
+        assert_eq!(found, known, "{kind}");
+    }
+}
+
+fn leaves(value: &serde_json::Value, path: &str, found: &mut Vec<(String, &'static str)>) {
+    use serde_json::Value;
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, v)| leaves(v, &format!("{path}/{name}"), found))
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(n, v)| leaves(v, &format!("{path}/{n}"), found));
+        }
+        Value::String(_) => found.push((path.to_owned(), "string")),
+        Value::Number(_) => found.push((path.to_owned(), "integer")),
+        Value::Bool(_) => found.push((path.to_owned(), "boolean")),
+        Value::Null => found.push((path.to_owned(), "null")),
+    }
+}
+
+#[test]
 fn stores_that_others_provision_need_no_job_and_give_their_urls() {
     let spec = r#"
         postgres: {external: {provisioning: None, secretRef: {name: databases}}}

@@ -210,15 +210,24 @@ fn templates_are_closed(keys: &[(String, SecretKey)]) {
     }
 }
 
-/// What a pod mounts is planned, made by the controller (the callers' keys), or somebody else's (an external store's).
+/// What a pod mounts is planned, made by the controller (the callers' keys), or somebody else's (a store's that others
+/// run).
 fn mounts_exist(plan: &Plan, secrets: &BTreeSet<&str>, platform: &OrionPlatform) {
     let objects = || plan.units.iter().flat_map(|u| &u.objects);
     let planned =
         |kind: &str, name: &Value| objects().any(|o| o["kind"] == kind && o["metadata"]["name"] == *name);
     let spec = serde_json::to_string(&platform.spec).expect("JSON");
+    // The operators of replicated stores make these beside their clusters.
+    let others = |name: &str| {
+        let made = [("Cluster", "-ca"), ("Cluster", "-superuser"), ("RabbitmqCluster", "-default-user")];
+        made.iter().any(|(kind, end)| {
+            name.strip_suffix(end).is_some_and(|cluster| planned(kind, &Value::from(cluster)))
+        })
+    };
     for volume in objects().filter_map(|o| o["spec"]["template"]["spec"]["volumes"].as_array()).flatten() {
         if let Some(name) = volume["secret"]["secretName"].as_str() {
-            assert!(secrets.contains(name) || spec.contains(&format!("{name:?}")), "{name} is nobody's");
+            let known = secrets.contains(name) || spec.contains(&format!("{name:?}")) || others(name);
+            assert!(known, "{name} is nobody's");
         }
         let config = &volume["configMap"]["name"];
         let late = config.as_str().is_some_and(|name| name.ends_with("-caller-keys"));

@@ -40,16 +40,29 @@ pub const CHANGES: &[Change] = &[
         refused: Some("postgres.managed.storageClass can't be changed"),
     },
     Change {
-        what: "a managed store given away",
-        from: "{}",
+        // Whether it may be is the operator's to say: see validate/stores.rs.
+        what: "a managed store with a large volume of a class given away",
+        from: "{rabbitmq: {managed: {storage: 20Gi, storageClass: fast}}}",
         to: "{rabbitmq: {external: {host: mq, secretRef: {name: mq}}}}",
-        refused: Some("rabbitmq can't be moved between managed and external"),
+        refused: None,
     },
     Change {
         what: "an external store taken over",
         from: "{redis: {external: {host: r, secretRef: {name: r}}}}",
-        to: "{}",
-        refused: Some("redis can't be moved between managed and external"),
+        to: "{redis: {managed: {storage: 500Mi, storageClass: fast}}}",
+        refused: None,
+    },
+    Change {
+        what: "fewer instances than queues are spread over",
+        from: "{rabbitmq: {clusterOperator: {instances: 5}}}",
+        to: "{rabbitmq: {clusterOperator: {instances: 3}}}",
+        refused: Some("rabbitmq.clusterOperator.instances can't be made fewer"),
+    },
+    Change {
+        what: "fewer instances of PostgreSQL",
+        from: "{postgres: {cloudNativePg: {instances: 3}}}",
+        to: "{postgres: {cloudNativePg: {instances: 1}}}",
+        refused: None,
     },
     Change {
         what: "another place for an external store",

@@ -26,6 +26,22 @@ redis: {external: {provisioning: None, secretRef: {name: redis-urls}}}
 rabbitmq: {external: {host: mq.example.com, managementPort: 443, tls: true, secretRef: {name: mq-admin}}}",
     },
     Good {
+        what: "stores of somebody else with authorities of their own",
+        spec: "postgres: {external: {host: db.example.com, secretRef: {name: db-admin}, caSecretRef: {name: pki}}}
+redis: {external: {provisioning: None, secretRef: {name: redis-urls}, caSecretRef: {name: pki, key: redis_root.pem}}}",
+    },
+    Good {
+        what: "stores in several instances by operators of their own",
+        spec: r#"postgres:
+  cloudNativePg:
+    instances: 2
+    image: ghcr.io/cloudnative-pg/postgresql:17.6-standard-trixie
+    storage: 50Gi
+    storageClass: fast
+    resources: {requests: {cpu: "1", memory: 2Gi}, limits: {memory: 2Gi}}
+rabbitmq: {clusterOperator: {}}"#,
+    },
+    Good {
         what: "a service with every setting",
         spec: r#"services:
   - name: auth

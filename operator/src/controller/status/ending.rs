@@ -6,9 +6,19 @@ use catalog::Tier;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 
-/// What runs goes on running and what was known of it stays, about the spec that it is about; only the verdict is new.
+/// The status before, as about the spec that runs: that of the tiers, which is not the newest while the newest is
+/// invalid.
+pub fn of_what_runs(before: &OrionPlatformStatus) -> OrionPlatformStatus {
+    let of_tier = |kind: &str| Tier::ALL.iter().any(|tier| tier.condition() == kind);
+    let ran = before.conditions.iter().find(|c| of_tier(&c.type_)).and_then(|c| c.observed_generation);
+    OrionPlatformStatus { observed_generation: ran.unwrap_or(before.observed_generation), ..before.clone() }
+}
+
+/// What runs goes on running, and what is known of it (`runs`) is said, about the spec that it is about; only the
+/// verdict is new.
 pub fn invalid(
     before: &OrionPlatformStatus,
+    runs: OrionPlatformStatus,
     generation: i64,
     now: Timestamp,
     reasons: &[String],
@@ -27,7 +37,7 @@ pub fn invalid(
         ["Degraded", "UpdateAvailable", "RotationStuck"].contains(&kind)
             || Tier::ALL.iter().any(|tier| tier.condition() == kind)
     };
-    let kept: Vec<Condition> = before.conditions.iter().filter(|c| known(&c.type_)).cloned().collect();
+    let kept: Vec<Condition> = runs.conditions.iter().filter(|c| known(&c.type_)).cloned().collect();
     let mut conditions = Conditions::new(&before.conditions, generation, now).of(&verdict, &[]);
     conditions.retain(|condition| !kept.iter().any(|old| old.type_ == condition.type_));
     conditions.extend(kept);
@@ -36,7 +46,7 @@ pub fn invalid(
         phase: Some(Phase::Invalid),
         conditions,
         message: Some(message),
-        ..before.clone()
+        ..runs
     }
 }
 

@@ -10,7 +10,7 @@ mod tiers;
 mod url;
 
 pub use credentials::stuck;
-pub use ending::{deleting, invalid};
+pub use ending::{deleting, invalid, of_what_runs};
 pub use url::url;
 
 use super::observe::Observed;
@@ -43,6 +43,8 @@ pub struct Facts<'a> {
     pub paused: bool,
     /// Where clients reach it.
     pub url: Option<String>,
+    /// A volume that can't become as large as it should.
+    pub stuck: Option<&'a str>,
     pub units: &'a [Observed],
     pub decisions: &'a [Decision],
     /// Where the replacement of accounts stands.
@@ -100,7 +102,7 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
     let ill = facts.units.iter().find(|u| u.health == Health::Down && all_ready);
     let message = message(facts, &tiers, ill);
     let whole = all_ready && facts.lacking().is_none();
-    let ready = whole && ill.is_none() && facts.held.is_none();
+    let ready = whole && ill.is_none() && facts.held.is_none() && facts.stuck.is_none();
     let current = tiers.iter().find(|t| t.phase != TierPhase::Ready).or(tiers.last());
     let went_back = matches!(facts.held, Some(Held::RolledBack | Held::AsAsked));
     let degraded = degraded(facts, &tiers).or_else(|| facts.held_back().filter(|_| went_back));
@@ -126,7 +128,7 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
             true => Some(facts.revision.to_owned()),
             false => facts.before.last_good_revision.clone(),
         },
-        rollback: rollback(facts, phase, &message),
+        rollback: rollback(facts, phase, &tiers, &message),
         available_revision: facts.available.map(str::to_owned),
         version: Some(facts.version.to_owned()),
         tier: current.map(|t| format!("{} {}", t.tier, t.name)),
@@ -145,12 +147,13 @@ fn phase(facts: &Facts, tiers: &[TierStatus]) -> Phase {
     let rolling = any(TierPhase::Progressing) || any(TierPhase::Waiting);
     match () {
         () if facts.paused => Phase::Paused,
-        () if any(TierPhase::Stalled) => Phase::Stalled,
+        () if timed_out(tiers) => Phase::Stalled,
+        () if facts.units.iter().any(|u| u.lacks.is_some() && !u.readiness.serving) => Phase::Stalled,
         () if rolling && facts.installed() => Phase::Updating,
         () if rolling => Phase::Installing,
         () if facts.lacking().is_some() => Phase::Stalled,
         () if matches!(facts.held, Some(Held::RolledBack | Held::AsAsked)) => Phase::RolledBack,
-        () if facts.held.is_some() => Phase::Stalled,
+        () if facts.held.is_some() || facts.stuck.is_some() => Phase::Stalled,
         () if degraded(facts, tiers).is_some() => Phase::Degraded,
         () => Phase::Ready,
     }
@@ -158,22 +161,26 @@ fn phase(facts: &Facts, tiers: &[TierStatus]) -> Phase {
 
 /// Why nothing goes on by itself, in one word; None where it does.
 fn stalled(facts: &Facts, phase: Phase, tiers: &[TierStatus]) -> Option<&'static str> {
-    let overdue = tiers.iter().any(|tier| tier.phase == TierPhase::Stalled);
     match (phase, facts.held) {
         (Phase::RolledBack, _) => Some("RolledBack"),
         (Phase::Stalled, Some(Held::Approval(_))) => Some("ApprovalRequired"),
         (Phase::Stalled, Some(Held::Refused(_))) => Some("RollbackRefused"),
-        (Phase::Stalled, None) if !overdue && facts.lacking().is_some() => Some("MissingKind"),
-        (Phase::Stalled, _) => Some("TierTimeout"),
+        (Phase::Stalled, _) if timed_out(tiers) => Some("TierTimeout"),
+        (Phase::Stalled, _) if facts.lacking().is_some() => Some("MissingKind"),
+        (Phase::Stalled, _) => Some("VolumeResize"),
         _ => None,
     }
 }
 
+fn timed_out(tiers: &[TierStatus]) -> bool {
+    tiers.iter().any(|tier| tier.phase == TierPhase::Stalled)
+}
+
 /// A rollout that fails is noted once, and forgotten when the spec changes: so there is never a loop.
-fn rollback(facts: &Facts, phase: Phase, cause: &str) -> Option<Rollback> {
+fn rollback(facts: &Facts, phase: Phase, tiers: &[TierStatus], cause: &str) -> Option<Rollback> {
     let noted = facts.before.rollback.clone().filter(|r| r.generation == facts.generation);
     // What lacks a kind has not failed: it waits for somebody to install it.
-    let fails = phase == Phase::Stalled && facts.roll_back && facts.held.is_none();
+    let fails = phase == Phase::Stalled && timed_out(tiers) && facts.roll_back && facts.held.is_none();
     let fails = fails && facts.lacking().is_none();
     let elsewhere = facts.before.last_good_revision.as_deref().is_some_and(|good| good != facts.revision);
     noted.or_else(|| {
@@ -199,10 +206,12 @@ fn message(facts: &Facts, tiers: &[TierStatus], ill: Option<&Observed>) -> Strin
     let first = tiers.iter().find(|t| t.phase != TierPhase::Ready);
     let trouble = first.and_then(|t| t.blocked_by.clone());
     let ill = ill.map(|u| named(u, u.cause.as_deref().unwrap_or("says that it does not work")));
+    let stuck = || facts.stuck.map(str::to_owned);
     match trouble
         .or_else(|| facts.lacking())
         .or(ill)
         .or_else(|| facts.held_back())
+        .or_else(stuck)
         .or_else(|| degraded(facts, tiers))
     {
         Some(text) => text,

@@ -3,6 +3,7 @@
 //! The image only brings the programs. A store is started by a script of ours from a ConfigMap, so that the official
 //! images and any other with the same programs behave alike, whatever their entry points do.
 
+mod clusters;
 mod postgres;
 mod rabbitmq;
 mod redis;
@@ -11,7 +12,7 @@ use super::hash::hash8;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
 use super::{Inputs, Unit, UnitKind, endpoints, network, secrets};
-use crate::api::{Managed, default_storage};
+use crate::api::{Managed, Mode, default_image, default_storage};
 use catalog::{Store, StoreEntry, Tier};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -27,7 +28,6 @@ const STARTUP_TRIES: u32 = 3600;
 
 /// What one kind of store has of its own.
 struct Kind {
-    image: &'static str,
     /// Where the volume is mounted.
     data: &'static str,
     env: Vec<(&'static str, String)>,
@@ -51,8 +51,17 @@ pub(super) fn unit(inputs: &Inputs, entry: &'static StoreEntry) -> Unit {
         objects: Vec::new(),
         secrets: Vec::new(),
     };
-    if spec.is_some_and(|s| s.is_external()) {
-        return unit;
+    match (spec.map_or(Mode::Managed, |s| s.mode()), spec.and_then(|s| s.replicated())) {
+        (Mode::External, _) => return unit,
+        (Mode::CloudNativePg, Some(given)) => {
+            unit.objects = vec![clusters::cloud_native_pg(&scope, entry, given)];
+            return unit;
+        }
+        (Mode::ClusterOperator, Some(given)) => {
+            unit.objects = vec![clusters::rabbitmq_cluster(&scope, entry, given)];
+            return unit;
+        }
+        _ => {}
     }
     let default = Managed::default();
     let managed = spec.and_then(|s| s.managed.as_ref()).unwrap_or(&default);
@@ -88,7 +97,7 @@ fn objects(scope: &Scope, entry: &StoreEntry, managed: &Managed) -> Vec<Value> {
         endpoints::cluster_ip(scope, ports.clone()),
     ];
     objects.extend(network::of(scope));
-    objects.push(stateful_set(scope, &kind, managed, resources, ports));
+    objects.push(stateful_set(scope, entry, &kind, managed, resources, ports));
     objects
 }
 
@@ -109,12 +118,13 @@ fn volume(scope: &Scope, entry: &StoreEntry, managed: &Managed) -> Value {
 
 fn stateful_set<'a>(
     scope: &Scope,
+    entry: &StoreEntry,
     kind: &Kind,
     managed: &Managed,
     resources: Value,
     ports: impl Iterator<Item = (&'a str, u16)>,
 ) -> Value {
-    let image = managed.image.as_deref().unwrap_or(kind.image);
+    let image = managed.image.as_deref().unwrap_or(default_image(entry.store));
     let mut container = pod::container(scope, scope.unit, image, resources);
     container["command"] = json!(["/bin/sh", format!("{CONFIG}/start.sh")]);
     if !kind.env.is_empty() {

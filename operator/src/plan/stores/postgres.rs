@@ -14,7 +14,6 @@ pub(super) fn kind(memory_limit: u64, ids: Ids) -> Kind {
         ("postgresql.conf", configuration(memory_limit)),
     ];
     let mut kind = Kind {
-        image: "docker.io/pgvector/pgvector:pg17",
         data: "/var/lib/postgresql/data",
         // A folder inside the volume: the volume's own may hold lost+found and belongs to root.
         env: vec![("PGDATA", "/var/lib/postgresql/data/pgdata".to_owned())],

@@ -17,7 +17,6 @@ pub(super) fn kind(memory_limit: u64, _: Ids) -> Kind {
     ];
     let config = |file: &str| format!("{}/{file}", super::CONFIG);
     Kind {
-        image: "docker.io/library/rabbitmq:4-management",
         data: HOME,
         env: vec![
             ("HOME", HOME.to_owned()),

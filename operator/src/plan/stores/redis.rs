@@ -12,7 +12,6 @@ pub(super) fn kind(memory_limit: u64, _: Ids) -> Kind {
     let files =
         [("start.sh", include_str!("redis.sh").to_owned()), ("redis.conf", configuration(memory_limit))];
     Kind {
-        image: "docker.io/library/redis:8",
         data: "/data",
         env: Vec::new(),
         scratch: &[("tmp", "/tmp")],

@@ -110,3 +110,16 @@ fn a_platform_that_lacks_a_kind_is_stalled_until_it_is_there_and_never_rolled_ba
     assert_eq!((story.status.phase, story.message()), (Some(Phase::Ready), "all 3 parts are ready"));
     assert_eq!(story.status.last_good_revision.as_deref(), Some("two"));
 }
+
+/// Without its object a unit looks like one that runs elsewhere.
+#[test]
+fn a_store_whose_operator_is_not_installed_is_not_taken_for_ready() {
+    let (plan, served) = (plan(&["Cluster"]), bare());
+    let mut units =
+        observe::units(&feasible(&plan, &served), "0.1.0", &Default::default(), &Default::default());
+    assert!(units[0].settled());
+    tell(&plan, &served, &mut units);
+    assert!(!units[0].settled() && units[0].live == Live::Absent);
+    let cause = units[0].cause.as_deref().unwrap_or_default();
+    assert!(cause.contains("install CloudNativePG"), "{cause}");
+}

@@ -1,6 +1,7 @@
 //! The pure parts of the controller.
 
 mod claim;
+mod clusters;
 mod diff;
 mod figures;
 mod keys;
@@ -12,4 +13,5 @@ pub(super) mod story;
 mod teardown;
 mod turns;
 mod url;
+mod volumes;
 mod why;

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use operator::controller::bind::SecretData;
 use operator::controller::cache::Children;
-use operator::controller::secrets::{changes, complete, foreign, labelled, random};
+use operator::controller::secrets::{changes, complete, foreign, labelled, missing, random};
 use operator::plan::{SecretKey, SecretSpec, Unit, UnitKind};
 use operator::rotation::Turn;
 use serde_json::json;
@@ -73,6 +73,9 @@ fn a_secret_of_somebody_else_is_read_and_named_when_it_lacks_a_key() {
     let found = changed(&spec, &data("shop-postgres", &[("auth-url", "postgres://db\n")]));
     assert_eq!(found["database-url"], "postgres://db");
     let error = changes(&spec, &Turn::default(), &SecretData::new(), &mut random).expect_err("it is missing");
+    assert_eq!(error.to_string(), "there is no Secret shop-postgres: make it, with auth-url");
+    let lacking = data("shop-postgres", &[("other", "")]);
+    let error = changes(&spec, &Turn::default(), &lacking, &mut random).expect_err("no key");
     assert_eq!(error.to_string(), "Secret shop-postgres has no key auth-url: add it to the Secret");
     let unit = Unit {
         name: "auth".to_owned(),
@@ -106,4 +109,23 @@ fn random_values_are_long_and_never_the_same() {
     assert!(one.len() == 24 && one != other && one.chars().all(|c| c.is_ascii_alphanumeric()));
     let key = STANDARD.decode(random(&SecretKey::Key256)).expect("base64");
     assert_eq!(key.len(), 32);
+}
+
+#[test]
+fn what_pods_need_of_a_secret_of_somebody_else_is_read_and_named_when_it_is_not_there() {
+    let spec = "{postgres: {external: {host: db.example.com, secretRef: {name: db}, caSecretRef: {name: pki, key: root.pem}}}}";
+    let plan = super::super::plan::planned(spec);
+    assert_eq!(foreign(&plan.units), ["db", "pki"]);
+    let unit = |name: &str| plan.unit(name).expect("a unit");
+    let mut there = SecretData::new();
+    let said = |there: &SecretData, name: &str| missing(unit(name), there).unwrap_or_default();
+    assert_eq!(said(&there, "auth"), "there is no Secret pki: make it, with root.pem");
+    assert_eq!(said(&there, "provision"), "there is no Secret db: make it, with password and username");
+    there.extend(data("pki", &[("ca.crt", "")]));
+    there.extend(data("db", &[("username", "admin")]));
+    assert_eq!(said(&there, "auth"), "Secret pki has no key root.pem: add it to the Secret");
+    assert_eq!(said(&there, "provision"), "Secret db has no key password: add it to the Secret");
+    there.extend(data("pki", &[("root.pem", "")]));
+    there.extend(data("db", &[("username", "admin"), ("password", "x")]));
+    assert_eq!((said(&there, "auth"), said(&there, "provision")), (String::new(), String::new()));
 }

@@ -3,7 +3,7 @@
 use super::story::{GONE, READY, ROLLING, Story};
 use k8s_openapi::jiff::Timestamp;
 use operator::api::{Health, Phase, TierPhase};
-use operator::controller::status::{deleting, invalid};
+use operator::controller::status::{deleting, invalid, of_what_runs};
 use operator::rollout::Live;
 
 #[test]
@@ -203,7 +203,8 @@ fn a_paused_platform_says_so_and_its_clock_stands() {
 fn an_invalid_spec_is_stalled_and_keeps_what_is_known() {
     let story = Story::installed();
     let now = Timestamp::UNIX_EPOCH;
-    let status = invalid(&story.status, 2, now, &["spec.version: too new".to_owned(), "b".to_owned()]);
+    let reasons = ["spec.version: too new".to_owned(), "b".to_owned()];
+    let status = invalid(&story.status, story.status.clone(), 2, now, &reasons);
     assert_eq!((status.phase, status.observed_generation), (Some(Phase::Invalid), 2));
     assert_eq!(status.message.as_deref(), Some("spec.version: too new; b"));
     let stalled = status.conditions.iter().find(|c| c.type_ == "Stalled").expect("a condition");
@@ -216,7 +217,8 @@ fn under_an_invalid_spec_only_the_verdict_is_about_it() {
     let mut story = Story::installed();
     story.is("auth", Live::Current, GONE).cause = Some("restarted once, exit 1".to_owned());
     story.after(1);
-    let status = invalid(&story.status, 2, Timestamp::UNIX_EPOCH, &["no".to_owned()]);
+    let runs = story.status.clone();
+    let status = invalid(&story.status, runs, 2, Timestamp::UNIX_EPOCH, &["no".to_owned()]);
     let of = |kind: &str| {
         let mut found = status.conditions.iter().filter(|c| c.type_ == kind);
         let one = found.next().unwrap_or_else(|| panic!("{kind} is missing"));
@@ -230,7 +232,30 @@ fn under_an_invalid_spec_only_the_verdict_is_about_it() {
         assert_eq!(of(known), (value, Some(1)), "{known}");
     }
     // Said again, it is the same.
-    let again = invalid(&status, 2, Timestamp::MAX, &["no".to_owned()]);
+    let again = invalid(&status, status.clone(), 2, Timestamp::MAX, &["no".to_owned()]);
+    assert_eq!(again, status);
+}
+
+#[test]
+fn under_an_invalid_spec_what_runs_is_told_as_it_is_now_and_about_its_own_spec() {
+    let mut story = Story::installed();
+    let no = ["no".to_owned()];
+    story.status = invalid(&story.status, story.status.clone(), 2, Timestamp::UNIX_EPOCH, &no);
+    let told = story.status.clone();
+    story.status = of_what_runs(&told);
+    assert_eq!(story.status.observed_generation, 1);
+    // Somebody deletes a Deployment: it is told, and told again without a change.
+    story.is("auth", Live::Absent, GONE);
+    let runs = story.after(5).clone();
+    let now = Timestamp::from_second(5).expect("a time");
+    let status = invalid(&told, runs, 2, now, &no);
+    let auth = status.services.iter().find(|s| s.name == "auth").expect("a unit");
+    assert_eq!((auth.ready, status.phase, status.observed_generation), (0, Some(Phase::Invalid), 2));
+    let condition = status.conditions.iter().find(|c| c.type_ == "AuthReady").expect("a condition");
+    assert_eq!((condition.status.as_str(), condition.observed_generation), ("False", Some(1)));
+    story.status = of_what_runs(&status);
+    let runs = story.after(5).clone();
+    let again = invalid(&status, runs, 2, Timestamp::from_second(10).expect("a time"), &no);
     assert_eq!(again, status);
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct Story {
     /// Seconds since the start.
     time: i64,
     pub(crate) paused: bool,
+    pub(crate) stuck: Option<String>,
     pub(crate) held: Option<Held>,
     pub(crate) roll_back: bool,
 }
@@ -61,6 +62,7 @@ impl Story {
             revision: "one",
             time: 0,
             paused: false,
+            stuck: None,
             held: None,
             roll_back: false,
         }
@@ -103,6 +105,7 @@ impl Story {
             roll_back: self.roll_back,
             paused: self.paused,
             url: None,
+            stuck: self.stuck.as_deref(),
             units: &self.units,
             decisions: &decisions,
             rotation: None,

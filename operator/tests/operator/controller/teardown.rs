@@ -200,6 +200,24 @@ fn the_old_way_in_goes_when_the_new_one_can_be_made() {
     assert_eq!(names(&superfluous(&all, &units, &[])), ["Service orion-gateway-external"]);
 }
 
+/// Moved to a PostgreSQL elsewhere.
+#[test]
+fn a_store_that_is_left_goes_when_all_that_need_it_have_moved_and_its_volume_stays() {
+    let all = children(platform());
+    let planned = |unit: &str| -> Vec<Value> {
+        platform().into_iter().filter(|o| o["metadata"]["labels"]["app.kubernetes.io/name"] == unit).collect()
+    };
+    let units = |moved| {
+        let mut store = observed("postgres", Tier::Data, Vec::new(), true);
+        store.kind = UnitKind::Store;
+        let mut auth = observed("auth", Tier::Auth, planned("auth"), moved);
+        auth.needs = vec!["postgres".to_owned()];
+        [store, auth]
+    };
+    assert!(superfluous(&all, &units(false), &[]).is_empty());
+    assert_eq!(names(&superfluous(&all, &units(true), &[])), ["StatefulSet orion-postgres"]);
+}
+
 #[test]
 fn an_autoscaler_goes_at_once_when_it_is_planned_no_longer_and_with_what_it_scales() {
     let mut objects = platform();

@@ -50,7 +50,8 @@ fn cases() -> Vec<Case> {
     let mut down = Story::installed();
     down.is("auth", Live::Current, GONE).cause = Some("OOMKilled".to_owned());
     let well = Story::installed().status;
-    let invalid = invalid(&well, 1, Timestamp::UNIX_EPOCH, &["spec.version: no".to_owned()]);
+    let reasons = ["spec.version: no".to_owned()];
+    let invalid = invalid(&well, well.clone(), 1, Timestamp::UNIX_EPOCH, &reasons);
     vec![
         ("not looked at yet", OrionPlatformStatus::default(), GOES_ON),
         ("Installing", told(Story::new()), GOES_ON),

@@ -129,6 +129,7 @@ impl Cluster {
             decisions: &decisions,
             rotation: Some(&rotation),
             url: None,
+            stuck: None,
         });
         for (unit, decision) in units.iter().zip(decisions) {
             if decision == Decision::Apply && writes > 0 {

@@ -1,5 +1,8 @@
 //! Rules that the schema cannot state because they need the catalog: what a spec asks for must be able to run.
 
+pub mod major;
+pub mod stores;
+
 use crate::VERSION;
 use crate::api::{OrionPlatform, OrionPlatformSpec};
 use crate::plan::quantity;

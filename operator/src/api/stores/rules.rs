@@ -1,0 +1,106 @@
+//! What may not be written together, or not be changed: rules of the spec as a whole, because a store that is left out
+//! has no rules of its own.
+
+use super::default_storage;
+use crate::api::common;
+use catalog::{Store, StoreEntry};
+use serde_json::Value;
+
+/// What concerns a store as it was before, or one kind of store only.
+pub(in crate::api) fn of_spec() -> Value {
+    let all: Vec<(String, String)> = catalog::STORES.iter().flat_map(rules_of_store).collect();
+    let all: Vec<(&str, &str)> =
+        all.iter().map(|(rule, message)| (rule.as_str(), message.as_str())).collect();
+    common::rules(&all)
+}
+
+/// Written with `has()` only: of a value that may be left out by `orValue()` the API server doesn't know the length,
+/// and takes the worst.
+fn rules_of_store(entry: &StoreEntry) -> Vec<(String, String)> {
+    let (store, storage) = (entry.name, default_storage(entry.store));
+    let has = |root: &str, kind: &str, field: &str| {
+        format!("(has({root}.{store}) && has({root}.{store}.{kind}) && has({root}.{store}.{kind}.{field}))")
+    };
+    let size = |root: &str| {
+        let given = has(root, "managed", "storage");
+        format!("({given} ? quantity({root}.{store}.managed.storage) : quantity('{storage}'))")
+    };
+    // What others run has no volume of ours: whether it may be moved is the operator's to say, which sees more.
+    let elsewhere = |root: &str| format!("(has({root}.{store}) && !has({root}.{store}.managed))");
+    let either_elsewhere = format!("({} || {})", elsewhere("self"), elsewhere("oldSelf"));
+    let (class, old_class) =
+        (has("self", "managed", "storageClass"), has("oldSelf", "managed", "storageClass"));
+    let given = has("self", "managed", "storage");
+    let mut all = vec![
+        (
+            format!(
+                "{either_elsewhere} || ({class} == {old_class} && (!{class} || self.{store}.managed.storageClass == \
+                 oldSelf.{store}.managed.storageClass))"
+            ),
+            format!(
+                "{store}.managed.storageClass can't be changed, a volume keeps its class: write what it was"
+            ),
+        ),
+        (
+            format!(
+                "{either_elsewhere} || ({given} && !isQuantity(self.{store}.managed.storage)) || \
+                 {}.compareTo({}) >= 0",
+                size("self"),
+                size("oldSelf")
+            ),
+            format!(
+                "{store}.managed.storage can't be made smaller, a volume only grows: write at least what it was \
+                 (without a value it is {storage})"
+            ),
+        ),
+    ];
+    all.extend(rules_of_modes(entry));
+    if entry.extra_ports.is_empty() {
+        all.push((
+            format!("!{}", has("self", "external", "managementPort")),
+            format!("{store}.external.managementPort: only rabbitmq has a management API, leave it out"),
+        ));
+    }
+    all
+}
+
+/// Each of the other operators runs one kind of store.
+fn rules_of_modes(entry: &StoreEntry) -> Vec<(String, String)> {
+    let store = entry.name;
+    let foreign = |mode: &str, of: &str| {
+        (
+            format!("!has(self.{store}) || !has(self.{store}.{mode})"),
+            format!("{store}.{mode}: that is for {of} only; write managed or external"),
+        )
+    };
+    match entry.store {
+        Store::Postgres => vec![foreign("clusterOperator", "rabbitmq")],
+        Store::Redis => vec![foreign("cloudNativePg", "postgres"), foreign("clusterOperator", "rabbitmq")],
+        Store::Rabbitmq => {
+            let has = |root: &str| format!("(has({root}.{store}) && has({root}.{store}.clusterOperator))");
+            let instances = |root: &str| format!("{root}.{store}.clusterOperator.instances");
+            vec![
+                foreign("cloudNativePg", "postgres"),
+                (
+                    format!("!{} || {} % 2 == 1", has("self"), instances("self")),
+                    format!(
+                        "{store}.clusterOperator.instances: queues are kept by a majority, write an odd number"
+                    ),
+                ),
+                (
+                    format!(
+                        "!{} || !{} || {} >= {}",
+                        has("self"),
+                        has("oldSelf"),
+                        instances("self"),
+                        instances("oldSelf")
+                    ),
+                    format!(
+                        "{store}.clusterOperator.instances can't be made fewer, queues would lose their majority: \
+                         write at least what it was"
+                    ),
+                ),
+            ]
+        }
+    }
+}
