@@ -14,6 +14,7 @@ mod operator_revisions;
 mod operator_rotate;
 mod operator_scale;
 mod operator_steady;
+mod operator_stores;
 mod operator_two;
 mod order;
 mod resilience_node;

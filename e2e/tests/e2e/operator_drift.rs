@@ -20,7 +20,7 @@ async fn what_is_deleted_or_edited_comes_back_and_what_others_set_stays() -> Res
         arena.until_ready().await?;
         what_is_deleted_comes_back(arena).await?;
         passwords_that_are_gone_are_made_anew_everywhere(arena).await?;
-        what_runs_keeps_its_callers_keys_under_an_invalid_spec(arena).await?;
+        what_runs_is_healed_under_an_invalid_spec(arena).await?;
         what_is_edited_is_put_back_and_a_foreign_field_stays(arena).await?;
         arena.until_ready().await.map(drop)
     })
@@ -71,7 +71,7 @@ async fn rolls_with_a_new_administrator(arena: &Arena, store: &str) -> Result<()
     .await
 }
 
-async fn what_runs_keeps_its_callers_keys_under_an_invalid_spec(arena: &Arena) -> Result<()> {
+async fn what_runs_is_healed_under_an_invalid_spec(arena: &Arena) -> Result<()> {
     let before = status::observed(&arena.edit(json!({"version": "999.0.0"})).await?);
     let platform = arena
         .until("the spec is found invalid", |platform| {
@@ -82,6 +82,9 @@ async fn what_runs_keeps_its_callers_keys_under_an_invalid_spec(arena: &Arena) -
     let tier = status::condition(&platform, "DataReady").context("a condition for the tier")?;
     assert_eq!((tier.status.as_str(), tier.observed_generation), ("True", before));
     comes_back::<ConfigMap>(arena, "orion-caller-keys").await?;
+    // So is everything else of what was applied last.
+    comes_back::<Deployment>(arena, "orion-gateway").await?;
+    comes_back::<StatefulSet>(arena, "orion-redis").await?;
     arena.edit(json!({"version": null})).await?;
     arena.until_ready().await.map(drop)
 }
