@@ -103,8 +103,11 @@ pub async fn nothing_left(
             Api::namespaced_with(client.clone(), &platform.namespace, &kind.resource());
         let selector = format!("{},{}={}", kind.selector(), super::cache::INSTANCE, platform.name);
         let list = match api.list(&ListParams::default().labels(&selector)).await {
-            // What the cluster doesn't have, or doesn't show, was not made either.
-            Err(kube::Error::Api(status)) if kind.is_optional() && matches!(status.code, 403 | 404) => {
+            // The cluster doesn't have it.
+            Err(kube::Error::Api(status)) if kind.is_optional() && status.code == 404 => continue,
+            // Not to be able to look must not hold up the platform for ever.
+            Err(kube::Error::Api(status)) if kind.is_optional() && status.code == 403 => {
+                tracing::warn!(kind = kind.kind, error = status.message, "may be left behind");
                 continue;
             }
             list => list.map_err(Error::api(format!("list {}", kind.plural)))?,
