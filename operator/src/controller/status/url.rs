@@ -5,14 +5,21 @@ use crate::controller::observe::{Observed, find};
 use crate::plan::EXPOSURE_LABEL;
 use serde_json::Value;
 
-/// None where there is no way in, or where nobody knows yet.
+/// None where there is no way in, or where nobody knows yet. One that is still there while what is to take its place
+/// can't be made counts too.
 pub fn url(units: &[Observed], children: &Children) -> Option<String> {
-    let planned = || units.iter().flat_map(|unit| &unit.objects);
-    let live = |wanted: fn(&&Value) -> bool| planned().find(wanted).and_then(|object| find(children, object));
-    let service = live(|o| o["kind"] == "Service" && label(o, EXPOSURE_LABEL).is_some()).and_then(of_service);
-    let ingress = || live(|o| o["kind"] == "Ingress").and_then(of_ingress);
-    let route = || live(|o| o["kind"] == "HTTPRoute").and_then(of_route);
-    service.or_else(ingress).or_else(route)
+    let planned = units.iter().flat_map(|unit| &unit.objects).filter_map(|object| find(children, object));
+    let left = children.values().map(AsRef::as_ref);
+    planned.chain(left).find_map(of)
+}
+
+fn of(object: &Value) -> Option<String> {
+    match object["kind"].as_str()? {
+        "Service" if label(object, EXPOSURE_LABEL).is_some() => of_service(object),
+        "Ingress" => of_ingress(object),
+        "HTTPRoute" => of_route(object),
+        _ => None,
+    }
 }
 
 fn of_service(service: &Value) -> Option<String> {

@@ -67,3 +67,16 @@ fn behind_a_gateway_only_the_host_is_known() {
     let exposure = "{gatewayApi: {hosts: [a.example.com, b.example.com], parentRefs: [{name: a}]}}";
     assert_eq!(said(exposure, "HTTPRoute", "orion-gateway", json!({})).as_deref(), Some("a.example.com"));
 }
+
+#[test]
+fn the_old_way_in_counts_while_it_is_there() {
+    let old = json!({
+        "kind": "Service", "metadata": {"name": EXTERNAL, "labels": {"orion.dev/exposure": "external"}},
+        "spec": {"type": "NodePort", "ports": [{"port": 3000, "nodePort": 31234}]},
+    });
+    let children = Children::from([(("Service", EXTERNAL.to_owned()), Arc::new(old))]);
+    let planned = |exposure: &str| crate::plan::planned(&format!("{{exposure: {exposure}}}"));
+    let units = |plan| observe::units(plan, "0.1.0", &Default::default(), &children);
+    let waits = planned("{gatewayApi: {hosts: [a.example.com], parentRefs: [{name: a}]}}");
+    assert_eq!(status::url(&units(&waits), &children).as_deref(), Some("http://NODE:31234"));
+}
