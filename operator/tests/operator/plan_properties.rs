@@ -98,7 +98,9 @@ fn pods_are_isolated(plan: &Plan, platform: &OrionPlatform) {
     let objects = || plan.units.iter().flat_map(|u| &u.objects);
     let policies: Vec<&Value> = objects().filter(|o| o["kind"] == "NetworkPolicy").collect();
     assert!(wanted || policies.is_empty());
-    for template in objects().map(|o| &o["spec"]["template"]).filter(|t| t.is_object() && wanted) {
+    let templates =
+        objects().flat_map(|o| [&o["spec"]["template"], &o["spec"]["jobTemplate"]["spec"]["template"]]);
+    for template in templates.filter(|t| t.is_object() && wanted) {
         let selects = |policy: &&&Value| {
             let wanted = policy["spec"]["podSelector"]["matchLabels"].as_object().expect("a selector");
             wanted.iter().all(|(key, value)| template["metadata"]["labels"][key] == *value)
