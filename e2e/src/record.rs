@@ -13,7 +13,7 @@ use kube::{Api, ResourceExt};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::arena::{Arena, PLATFORM};
+use crate::place::{PLATFORM, Place};
 
 /// Group, version and kind of everything that a platform consists of.
 const KINDS: &[(&str, &str, &str)] = &[
@@ -57,13 +57,13 @@ pub struct Recorder {
 
 impl Recorder {
     /// Misses nothing from now on; what is there already is not in the record until it changes.
-    pub async fn start(arena: &Arena) -> Result<Recorder> {
+    pub async fn start(place: &Place) -> Result<Recorder> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let mut watches = Vec::new();
         for (group, version, kind) in KINDS {
             let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
             let api =
-                Api::<DynamicObject>::namespaced_with(arena.client.clone(), &arena.namespace, &resource);
+                Api::<DynamicObject>::namespaced_with(place.client.clone(), &place.namespace, &resource);
             let mut from = api.list(&Default::default()).await?.metadata.resource_version.unwrap_or_default();
             let (seen, kind) = (Arc::clone(&seen), (*kind).to_owned());
             watches.push(tokio::spawn(async move {

@@ -16,7 +16,6 @@ mod operator_scale;
 mod operator_steady;
 mod operator_stores;
 mod operator_two;
-mod order;
 mod resilience_node;
 mod resilience_stores;
 mod resilience_upgrade;

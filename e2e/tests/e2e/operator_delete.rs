@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams};
 use serde_json::json;
 
-use crate::order::assert_removed_in_reverse;
+use e2e::order::assert_removed_in_reverse;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn background_deletion_goes_in_reverse_and_a_platform_of_the_same_name_finds_its_data() -> Result<()> {

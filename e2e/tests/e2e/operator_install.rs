@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::json;
 
-use crate::order::{assert_installed_in_order, steps};
+use e2e::order::{assert_installed_in_order, steps};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tiers_come_up_in_order_and_ready_is_said_of_the_current_spec_only() -> Result<()> {
@@ -104,7 +104,7 @@ async fn an_edit_reaches_what_it_is_about_and_nothing_else(arena: &Arena) -> Res
     let changed = |unit: &str| {
         before.iter().find(|(name, _)| name == unit) != after.iter().find(|(name, _)| name == unit)
     };
-    let changed: Vec<_> = crate::order::units().into_iter().filter(|unit| changed(unit)).collect();
+    let changed: Vec<_> = e2e::order::units().into_iter().filter(|unit| changed(unit)).collect();
     assert_eq!(changed, ["auth"]);
     Ok(())
 }
@@ -112,7 +112,7 @@ async fn an_edit_reaches_what_it_is_about_and_nothing_else(arena: &Arena) -> Res
 /// The pods of each unit that are not on their way out.
 async fn pod_uids(arena: &Arena) -> Result<Vec<(String, Vec<String>)>> {
     let mut uids = Vec::new();
-    for unit in crate::order::units() {
+    for unit in e2e::order::units() {
         let pods = arena.pods(unit).await?;
         let staying = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
         uids.push((unit.to_owned(), staying.filter_map(ResourceExt::uid).collect()));

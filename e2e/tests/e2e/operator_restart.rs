@@ -10,7 +10,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use serde_json::json;
 
 use crate::operator_install::assert_nothing_restarted;
-use crate::order::{assert_installed_in_order, began, steps};
+use e2e::order::{assert_installed_in_order, began, steps};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_install_whose_operator_is_killed_at_every_tier_completes_and_makes_nothing_twice() -> Result<()> {

@@ -12,7 +12,7 @@ use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
 
 use crate::operator_revisions::{SERVICES, assert_upgraded_in_order, first_changed};
-use crate::order::{assert_removed_in_reverse, steps, touched};
+use e2e::order::{assert_removed_in_reverse, steps, touched};
 
 /// Not the one that other tests of this run put on the nodes.
 const BEFORE: &str = "0.0.8";

@@ -1,0 +1,61 @@
+//! What may go wrong between an operator and the API server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::call::Call;
+
+/// What becomes of one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: it is passed on, and the answer back.
+    None,
+    /// The API server never sees it; this is the answer.
+    Answer(u16),
+    /// The same with Retry-After, in seconds.
+    AnswerLater(u16, u32),
+    /// A watch can't be taken up where it was: what there is has to be listed anew.
+    Expire,
+    /// The API server never sees it, and there is no answer.
+    Hang,
+    /// The operator dies before it is passed on.
+    CrashBefore,
+    /// The API server does it, and the operator dies before it learns of that.
+    CrashAfter,
+    /// The connection breaks before it is passed on.
+    BreakBefore,
+    /// The API server does it, and the connection breaks before the answer.
+    BreakAfter,
+}
+
+/// Says what becomes of each call; it is asked in the order in which they come.
+pub type Script = Arc<dyn Fn(&Call) -> Fault + Send + Sync>;
+
+/// This fault for the nth call (from 1) of those that are meant, once.
+pub fn nth(n: usize, fault: Fault, meant: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Script {
+    let seen = AtomicUsize::new(0);
+    Arc::new(move |call| {
+        let hit = meant(call) && seen.fetch_add(1, Ordering::SeqCst) + 1 == n;
+        if hit { fault } else { Fault::None }
+    })
+}
+
+/// This fault for every nth call of those that are meant.
+pub fn every(n: usize, fault: Fault, meant: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Script {
+    every_from(n, n, fault, meant)
+}
+
+/// This fault for one call (counted from 1) of those that are meant, and every so manieth after it.
+pub fn every_from(
+    first: usize,
+    stride: usize,
+    fault: Fault,
+    meant: impl Fn(&Call) -> bool + Send + Sync + 'static,
+) -> Script {
+    let seen = AtomicUsize::new(0);
+    Arc::new(move |call| {
+        let count = if meant(call) { seen.fetch_add(1, Ordering::SeqCst) + 1 } else { return Fault::None };
+        let hit = count >= first && (count - first).is_multiple_of(stride);
+        if hit { fault } else { Fault::None }
+    })
+}
