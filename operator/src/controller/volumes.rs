@@ -31,11 +31,14 @@ pub fn size(claim: &Value) -> Option<&str> {
 }
 
 /// A claim as it is to be, given the one there is. Its class is fixed and its size only grows: what is there stays,
-/// whatever an older spec says. A size that was refused stays away too, so that nothing else has to wait for it.
+/// whatever an older spec says. A size that was refused stays away too, so that nothing else has to wait for it. Nor can a
+/// claim grow before it has a volume, and that may wait for the very pod that would wait for its growth.
 pub fn bind(planned: &mut Value, live: Option<&Value>) {
     let Some(live) = live else { return };
     if let (Some(wanted), Some(there)) = (size(planned), size(live))
-        && (milli(wanted) < milli(there) || refusal(planned, live).is_some())
+        && (milli(wanted) < milli(there)
+            || live["status"]["phase"] == "Pending"
+            || refusal(planned, live).is_some())
     {
         let (there, place) = (Value::from(there), place(planned));
         if let Some(size) = planned.pointer_mut(place) {
