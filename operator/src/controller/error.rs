@@ -11,6 +11,9 @@ pub enum Error {
     Api { action: String, source: Box<kube::Error> },
     #[error("{0}")]
     Input(String),
+    /// A revision that is too big to be stored: the spec has to be shortened.
+    #[error("{0}")]
+    Unstorable(String),
 }
 
 impl Error {
@@ -33,7 +36,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match (self, self.status().map(|status| status.code)) {
             (Error::NotLeader, _) => "not_leader",
-            (Error::Input(_), _) => "input",
+            (Error::Input(_) | Error::Unstorable(_), _) => "input",
             (Error::Api { .. }, Some(404)) => "not_found",
             (Error::Api { .. }, Some(409)) => "conflict",
             (Error::Api { .. }, Some(429)) => "throttled",

@@ -96,7 +96,10 @@ impl Reconcile<'_> {
         }
         match revisions::choose(self.context, self.key, self.platform, &self.before).await {
             Err(Error::Input(text)) => self.keep_running(&children, &[text]).await,
-            choice => self.bring_up(&children, &choice?, &[]).await,
+            choice => match self.bring_up(&children, &choice?, &[]).await {
+                Err(Error::Unstorable(text)) => self.keep_running(&children, &[text]).await,
+                other => other,
+            },
         }
     }
 
@@ -144,7 +147,11 @@ impl Reconcile<'_> {
                 delete::hold(&self.context.writer, self.platform).await?;
                 return Ok(Action::requeue(SOON));
             }
-            revisions::store(&self.context.writer, self.key, revision, children).await?;
+            match revisions::store(&self.context.writer, self.key, revision, children).await {
+                // What isn't stored is not applied.
+                Err(Error::Input(text)) => return Err(Error::Unstorable(text)),
+                other => other?,
+            }
             failures = self.change(revision, &plan, &units, &decisions, children, data.clone()).await;
             if let Err(error) = self.rotate(&rotation, children, &data).await {
                 failures.push(("credentials".to_owned(), error));
