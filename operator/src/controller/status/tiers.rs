@@ -85,7 +85,14 @@ fn moved(facts: &Facts, members: &[Member], before: &TierStatus, now: &TierStatu
     turned
         || now.ready > before.ready
         || now.phase != TierPhase::Ready && pods > pods_before
-        || now.phase != TierPhase::Ready && facts.before.observed_generation != facts.generation
+        || now.phase != TierPhase::Ready && anew(facts)
+}
+
+/// Something else is to run from now on: another spec, what ran before, or what another operator makes of it.
+fn anew(facts: &Facts) -> bool {
+    let other = |before: &str| before != facts.revision && !facts.paused;
+    facts.before.observed_generation != facts.generation
+        || facts.before.revision.as_deref().is_some_and(other)
 }
 
 fn overdue(facts: &Facts, status: &TierStatus) -> bool {
