@@ -84,9 +84,14 @@ async fn prepare() -> Result<Stage> {
     crds.create(&PostParams::default(), &crd).await.context("make the definition")?;
     let known = kube::runtime::wait::conditions::is_crd_established();
     kube::runtime::wait::await_condition(crds, &name, known).await.context("wait for the definition")?;
-    node::join(upstream.clone()).await?;
-    let actor = Actor::start(upstream.clone());
+    let actor = stand_in(upstream.clone()).await?;
     Ok(Stage { cluster, upstream, actor })
+}
+
+/// Gives a cluster a node that is only said to be there, and who acts for it.
+pub async fn stand_in(client: Client) -> Result<Actor> {
+    node::join(client.clone()).await?;
+    Ok(Actor::start(client))
 }
 
 /// An administrator's client. Each runtime has its own: connections belong to the one that made them.

@@ -2,9 +2,11 @@
 //! to the very call. Needs root and Linux, and no image.
 
 mod change;
+mod chart;
 mod crash;
 mod deletion;
 mod faults;
+mod gitops;
 mod install;
 mod refused;
 mod sequences;
@@ -12,3 +14,5 @@ mod stale;
 mod steady;
 mod stuck;
 mod support;
+mod told;
+mod turns;
