@@ -16,6 +16,7 @@ mod operator_scale;
 mod operator_steady;
 mod operator_stores;
 mod operator_two;
+mod resilience_disk;
 mod resilience_node;
 mod resilience_stores;
 mod resilience_upgrade;

@@ -18,7 +18,8 @@ use e2e::order::{assert_removed_in_reverse, steps, touched};
 const BEFORE: &str = "0.0.8";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_killed_at_each_tier_costs_an_upgrade_no_request_and_a_removal_not_its_order() -> Result<()> {
+async fn an_operator_killed_at_each_tier_costs_an_upgrade_no_request_and_a_removal_not_its_order()
+-> Result<()> {
     scene("resilience-upgrade", async |arena| {
         for service in SERVICES {
             arena.ground.load_as(service, BEFORE).await?;

@@ -51,7 +51,9 @@ fn a_pod_names_its_cause() {
             "a database that ends says why before it says that it ends",
             container(json!({"state": {"terminated": {"exitCode": 1, "reason": "Error", "message":
                 "[8] PANIC:  could not write to file \"pg_wal/xlogtemp.8\": No space left on device\n[1] LOG:  database system is shut down\n"}}})),
-            Some(r#"exit 1: [8] PANIC:  could not write to file "pg_wal/xlogtemp.8": No space left on device"#),
+            Some(
+                r#"exit 1: [8] PANIC:  could not write to file "pg_wal/xlogtemp.8": No space left on device"#,
+            ),
         ),
         ("the node is lost", on_a_lost_node(), Some("its node n2 does not answer")),
         (
