@@ -179,7 +179,10 @@ async fn a_platform_that_is_made_paused_waits_and_can_be_deleted() -> Result<()>
 async fn under_manual_updates_a_newer_operator_waits_for_approval_and_edits_go_through() -> Result<()> {
     scene("change-manual", async |scene| {
         let operator = |tag: &str| {
-            ["--leader-elect=false".to_owned(), format!("--storekeeper-image=registry.test/storekeeper:{tag}")]
+            [
+                "--leader-elect=false".to_owned(),
+                format!("--storekeeper-image=registry.test/storekeeper:{tag}"),
+            ]
         };
         scene.stop().await?;
         scene.start_with(&operator("old")).await;

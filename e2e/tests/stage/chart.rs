@@ -55,7 +55,8 @@ impl Ground {
     /// Installs or upgrades the release in a namespace. No pod of it runs: there is no node.
     pub(crate) async fn helm(&self, chart: &str, namespace: &str, set: &str) -> Result<()> {
         let set = format!("replicas=0,{set}");
-        let arguments = ["upgrade", "--install", "orion", chart, "-n", namespace, "--create-namespace", "--set", &set];
+        let arguments =
+            ["upgrade", "--install", "orion", chart, "-n", namespace, "--create-namespace", "--set", &set];
         tools::helm(&self.cluster, &arguments).await.map(drop)
     }
 
@@ -131,7 +132,11 @@ async fn an_upgrade_of_the_chart_keeps_every_platform_and_brings_new_fields() ->
     let back = platforms.get("orion").await?;
     assert_eq!((&back.metadata.uid, &back.spec.services), (&made.metadata.uid, &made.spec.services));
     tools::helm(&ground.cluster, &["uninstall", "orion", "-n", SYSTEM]).await?;
-    assert_eq!(platforms.get("orion").await?.metadata.uid, made.metadata.uid, "uninstalled, the platform stays");
+    assert_eq!(
+        platforms.get("orion").await?.metadata.uid,
+        made.metadata.uid,
+        "uninstalled, the platform stays"
+    );
     Ok(())
 }
 
@@ -148,7 +153,8 @@ fn older_chart() -> Result<tempfile::TempDir> {
     let file = folder.path().join("files/orionplatforms.yaml");
     let mut definition: serde_json::Value = serde_saphyr::from_str(&std::fs::read_to_string(&file)?)?;
     let schema = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    let fields = schema["properties"]["spec"]["properties"].as_object_mut().context("the fields of the spec")?;
+    let fields =
+        schema["properties"]["spec"]["properties"].as_object_mut().context("the fields of the spec")?;
     fields.remove("monitoring").context("the field that the older one lacks")?;
     std::fs::write(&file, serde_json::to_string(&definition)?)?;
     Ok(folder)

@@ -18,15 +18,19 @@ const MANAGERS: [&str; 2] = ["argocd-controller", "kustomize-controller"];
 /// The sample as kustomize makes it, which is what both apply.
 async fn manifest(namespace: &str) -> Result<Value> {
     let kubectl = cluster::part_binary("kubectl")?;
-    let output =
-        tokio::process::Command::new(kubectl).arg("kustomize").arg(root().join("manifests/samples")).output().await?;
+    let output = tokio::process::Command::new(kubectl)
+        .arg("kustomize")
+        .arg(root().join("manifests/samples"))
+        .output()
+        .await?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut manifest: Value = serde_saphyr::from_str(&String::from_utf8(output.stdout)?)?;
     manifest["metadata"]["namespace"] = json!(namespace);
     // A port of the node is the cluster's, and other tests have it.
     manifest["spec"]["exposure"]["nodePort"] = json!({});
     // What an autoscaler owns is where fields flip, if they do.
-    manifest["spec"]["services"] = json!([{"name": "user", "autoscaling": {"minReplicas": 2, "maxReplicas": 4}}]);
+    manifest["spec"]["services"] =
+        json!([{"name": "user", "autoscaling": {"minReplicas": 2, "maxReplicas": 4}}]);
     Ok(manifest)
 }
 

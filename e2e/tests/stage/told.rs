@@ -10,15 +10,16 @@ use kube::api::ListParams;
 use operator::api::Phase;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::support::{QUIET, is};
 
 /// Reason and note of each Event about the platform, the oldest first.
 async fn told(scene: &Scene) -> Result<Vec<(String, String)>> {
     let mut events = scene.api::<Event>().list(&ListParams::default()).await?.items;
-    let about = |event: &Event| event.regarding.as_ref().is_some_and(|r| r.kind.as_deref() == Some("OrionPlatform"));
+    let about =
+        |event: &Event| event.regarding.as_ref().is_some_and(|r| r.kind.as_deref() == Some("OrionPlatform"));
     events.retain(about);
     events.sort_by_key(|event| event.event_time.as_ref().map(|time| time.0));
     Ok(events.into_iter().map(|e| (e.reason.unwrap_or_default(), e.note.unwrap_or_default())).collect())
@@ -33,7 +34,9 @@ fn whenever_it_tells(fault: Fault) -> Script {
     let (events, statuses) = (Mutex::new(BTreeSet::new()), AtomicUsize::new(0));
     Arc::new(move |call: &Call| {
         let hit = match call.verb {
-            "create" if call.on("events") => events.lock().is_ok_and(|mut seen| seen.insert(call.name.clone())),
+            "create" if call.on("events") => {
+                events.lock().is_ok_and(|mut seen| seen.insert(call.name.clone()))
+            }
             "patch" if call.subresource == "status" => {
                 let before = statuses.fetch_add(1, Ordering::SeqCst);
                 before < 16 && before.is_multiple_of(2)
@@ -74,7 +77,8 @@ async fn the_same_turn_a_second_time_is_told_with_its_own_cause() -> Result<()> 
     scene("told-twice", async |scene| {
         let fate = Arc::new(AtomicUsize::new(0));
         let now = Arc::clone(&fate);
-        let fates = [Fate::Ready, Fate::Crashes("the first cause"), Fate::Ready, Fate::Crashes("the second cause")];
+        let fates =
+            [Fate::Ready, Fate::Crashes("the first cause"), Fate::Ready, Fate::Crashes("the second cause")];
         let policy = move |unit: &str, _: &str| match unit {
             "user" => fates[now.load(Ordering::Relaxed)].clone(),
             _ => Fate::Ready,

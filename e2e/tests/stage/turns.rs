@@ -87,8 +87,10 @@ async fn an_operator_that_ends_hands_over_to_the_one_that_stands_by() -> Result<
 
     // Each let go of it before the next one had it: nobody waited for it to run out.
     let nobody = String::new();
-    e2e::eventually("the last has let go", async || Ok(holders.seen().ends_with(&[nobody.clone()]).then_some(())))
-        .await?;
+    e2e::eventually("the last has let go", async || {
+        Ok(holders.seen().ends_with(std::slice::from_ref(&nobody)).then_some(()))
+    })
+    .await?;
     let seen = holders.seen();
     let first_led = seen.iter().position(|holder| *holder == leader).context("the first led")?;
     assert_eq!(seen[first_led..], [leader, nobody.clone(), heir, nobody.clone(), last, nobody]);
