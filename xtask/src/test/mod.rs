@@ -50,9 +50,10 @@ impl Step {
                 // Built here where they are missing, which takes minutes: no test's patience is for that.
                 cluster::build_parts()?;
                 images::build(&[])?;
-                let mut args = vec!["test", "--locked"];
-                ON_A_CLUSTER.iter().for_each(|name| args.extend(["--package", name]));
-                cargo(&args)
+                // Tests wait most of the time, for pods and for the operator: more run at once than there are cores.
+                cargo(&["test", "--locked", "--package", "cluster"])?;
+                cargo(&["test", "--locked", "--package", "e2e", "--test", "stage", "--", "--test-threads", "6"])?;
+                cargo(&["test", "--locked", "--package", "e2e", "--test", "e2e", "--", "--test-threads", "3"])
             }
         }
     }
