@@ -52,7 +52,17 @@ impl Step {
                 images::build(&[])?;
                 // Tests wait most of the time, for pods and for the operator: more run at once than there are cores.
                 cargo(&["test", "--locked", "--package", "cluster"])?;
-                cargo(&["test", "--locked", "--package", "e2e", "--test", "stage", "--", "--test-threads", "6"])?;
+                cargo(&[
+                    "test",
+                    "--locked",
+                    "--package",
+                    "e2e",
+                    "--test",
+                    "stage",
+                    "--",
+                    "--test-threads",
+                    "6",
+                ])?;
                 cargo(&["test", "--locked", "--package", "e2e", "--test", "e2e", "--", "--test-threads", "3"])
             }
         }
