@@ -16,7 +16,9 @@ pub fn cause(unit: &str, workload: Option<&Value>, pods: &[&Value]) -> Option<St
     pods.sort_by_key(|pod| {
         std::cmp::Reverse(pod["metadata"]["creationTimestamp"].as_str().unwrap_or_default())
     });
-    let from_pods = pods.iter().find_map(|pod| pod_cause(unit, pod));
+    // What works once and ends has no probe: while it runs, what it said at its last end is all that is known.
+    let once = workload.is_some_and(|workload| workload["kind"] == "Job");
+    let from_pods = pods.iter().find_map(|pod| pod_cause(unit, once, pod));
     from_pods.or_else(|| workload.and_then(workload_cause))
 }
 
@@ -24,7 +26,7 @@ fn finished(pod: &Value) -> bool {
     !pod["metadata"]["deletionTimestamp"].is_null() || pod["status"]["phase"] == "Succeeded"
 }
 
-fn pod_cause(unit: &str, pod: &Value) -> Option<String> {
+fn pod_cause(unit: &str, once: bool, pod: &Value) -> Option<String> {
     let status = &pod["status"];
     if let Some(unscheduled) = false_condition(pod, "PodScheduled").filter(|c| c["reason"] == "Unschedulable")
     {
@@ -38,13 +40,13 @@ fn pod_cause(unit: &str, pod: &Value) -> Option<String> {
     let from_init = init.iter().filter_map(|c| {
         // A finished one is done its part; 0 is the only good ending.
         let done = c["state"]["terminated"]["exitCode"] == 0;
-        let text = if done { None } else { container_cause(c) }?;
+        let text = if done { None } else { container_cause(false, c) }?;
         Some(format!("init container {}: {text}", c["name"].as_str().unwrap_or_default()))
     });
     let main = containers("containerStatuses");
     let from_main = main.iter().filter_map(|c| {
         let name = c["name"].as_str().unwrap_or_default();
-        let text = container_cause(c)?;
+        let text = container_cause(once, c)?;
         Some(if name == unit || main.len() == 1 { text } else { format!("container {name}: {text}") })
     });
     from_init.chain(from_main).next().or_else(|| lost_node(pod, &main))
@@ -59,13 +61,13 @@ fn lost_node(pod: &Value, containers: &[Value]) -> Option<String> {
     Some(format!("its node {node} does not answer"))
 }
 
-fn container_cause(container: &Value) -> Option<String> {
+fn container_cause(once: bool, container: &Value) -> Option<String> {
     let (state, last) = (&container["state"], &container["lastState"]["terminated"]);
     let restarts = container["restartCount"].as_i64().unwrap_or(0);
     if let Some(reason) = state["waiting"]["reason"].as_str() {
         return waiting(reason, container);
     }
-    if container["ready"] == true {
+    if container["ready"] == true && !once {
         return None;
     }
     let terminated = &state["terminated"];
@@ -82,6 +84,9 @@ fn container_cause(container: &Value) -> Option<String> {
     }
     if restarts > 0 && !last.is_null() {
         return Some(format!("restarted once, {}", ended(None, last)));
+    }
+    if once {
+        return None;
     }
     Some(match container["started"].as_bool() {
         Some(true) => "runs but its readiness probe fails".to_owned(),

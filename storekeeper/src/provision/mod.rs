@@ -29,8 +29,9 @@ pub struct Args {
     /// The document that says what to provision, JSON.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
-    /// How long to wait for a store that doesn't answer, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    /// How long to wait for a store that doesn't answer, in seconds. Then it ends, which is how its reason gets known, and
+    /// is started again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub patience: u64,
     /// Where to leave the reason of a failure, if that file is there.
     #[arg(long, value_name = "FILE", default_value = "/dev/termination-log")]

@@ -202,3 +202,16 @@ fn the_last_warning_is_the_one_that_counts() {
     let said = event_cause(&[&first, &last, &normal]);
     assert_eq!(said.as_deref(), Some("FailedCreate: violates PodSecurity \"restricted:latest\": privileged"));
 }
+
+#[test]
+fn a_job_that_tries_again_tells_what_ended_it_last() {
+    let job = json!({"kind": "Job"});
+    let ended = json!({"terminated": {"exitCode": 1, "reason": "Error", "message": "redis at cache.example:6379: no such host\n"}});
+    let first = container(json!({"ready": true, "started": true, "state": {"running": {}}}));
+    assert_eq!(cause("auth", Some(&job), &[&first]), None);
+    let again = json!({"ready": true, "started": true, "restartCount": 1, "state": {"running": {}}, "lastState": ended});
+    let told = cause("auth", Some(&job), &[&container(again.clone())]).expect("a cause");
+    assert!(told.ends_with("exit 1: redis at cache.example:6379: no such host"), "{told}");
+    // What has a probe and is ready has nothing wrong with it, whatever came before.
+    assert_eq!(cause("auth", Some(&json!({"kind": "Deployment"})), &[&container(again)]), None);
+}
