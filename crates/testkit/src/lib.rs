@@ -33,5 +33,5 @@ pub use service::{TestService, client, problem, spawn, spawn_at};
 pub use stores::postgres::{Database, postgres};
 pub use stores::rabbitmq::{Queue, VirtualHost, rabbitmq};
 pub use stores::redis::{KeySpace, redis};
-pub use stores::{Administrator, administrator, root_file_system};
+pub use stores::{Administrator, Alone, administrator, alone, root_file_system};
 pub use wait::eventually;

@@ -101,6 +101,15 @@ pub(crate) const PARTS: &[Part] = &[
     },
 ];
 
+/// What no cluster needs: programs that tests run beside one.
+const TOOLS: &[Part] = &[Part {
+    name: "s3",
+    programs: &[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
+    ldflags: STRIPPED,
+    tags: "",
+    cgo: false,
+}];
+
 impl Part {
     /// The folder with its go.mod.
     fn source(&self) -> PathBuf {
@@ -146,6 +155,7 @@ pub fn build_parts() -> Result<()> {
 pub fn part_binary(name: &str) -> Result<PathBuf> {
     let part = PARTS
         .iter()
+        .chain(TOOLS)
         .find(|part| part.programs.iter().any(|(program, _)| *program == name))
         .with_context(|| format!("no part has a program named {name}"))?;
     let path = part.folder()?.join(name);

@@ -55,6 +55,10 @@ pub async fn administrator(store: catalog::Store) -> Administrator {
         catalog::Store::Redis => (redis::state().await, "default"),
         catalog::Store::Rabbitmq => (rabbitmq::state().await, "admin"),
     };
+    administrator_of(store, state, username)
+}
+
+fn administrator_of(store: catalog::Store, state: &State, username: &'static str) -> Administrator {
     let State { port, second: management_port, tls, password, ca_file } = state.clone();
     let (tls_port, tls_management_port) = match store {
         catalog::Store::Postgres => (port, 0),
@@ -73,6 +77,39 @@ pub async fn administrator(store: catalog::Store) -> Administrator {
     }
 }
 
+/// A server for one test alone, for as long as the value lives: for what concerns the whole of it.
+pub struct Alone {
+    pub administrator: Administrator,
+    _server: Server,
+}
+
+pub async fn alone(store: catalog::Store) -> Alone {
+    let name = store.name();
+    let folder = workspace().join("target/testkit").join(format!("alone-{}", uuid::Uuid::new_v4().simple()));
+    forget_old(folder.parent().expect("it is in a folder"));
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let root = root_file_system(name);
+    let (server, username) = match store {
+        catalog::Store::Postgres => (server_in(name, &root, &folder, postgres::answers).await, "postgres"),
+        catalog::Store::Redis => (server_in(name, &root, &folder, redis::answers).await, "default"),
+        catalog::Store::Rabbitmq => (server_in(name, &root, &folder, rabbitmq::answers).await, "admin"),
+    };
+    let administrator = administrator_of(store, &server.state, username);
+    Alone { administrator, _server: server }
+}
+
+/// A server ends a while after its test, and writes to its folder until then: folders go with a later run.
+fn forget_old(all: &Path) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        let made =
+            entry.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
+        let old = made.is_some_and(|age| age.as_secs() > 24 * 60 * 60);
+        if old && entry.file_name().to_string_lossy().starts_with("alone-") {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// A running server, for as long as this process lives.
 pub(crate) struct Server {
     pub(crate) state: State,
@@ -84,7 +121,13 @@ where
     F: Future<Output = bool>,
 {
     let root = root_file_system(store);
-    let folder = folder(&root);
+    server_in(store, &root, &folder(&root), answers).await
+}
+
+async fn server_in<F>(store: &'static str, root: &Path, folder: &Path, answers: impl Fn(State) -> F) -> Server
+where
+    F: Future<Output = bool>,
+{
     // In this order: whoever holds the first shared keeps a running server running while looking at its state.
     let lock = locked(folder.join("users"), File::lock_shared).await;
     let _starting = locked(folder.join("starting"), File::lock).await;
@@ -95,7 +138,7 @@ where
     {
         return Server { state, _lock: lock };
     }
-    let state = launch(store, &root, &folder);
+    let state = launch(store, root, folder);
     eventually(&format!("{store} starts"), || async {
         let gone = folder.join("gone").exists();
         assert!(!gone, "{store} did not start:\n{}", tail(&folder.join("log")));

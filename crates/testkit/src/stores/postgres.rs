@@ -93,6 +93,6 @@ fn admin(state: &State) -> String {
     format!("postgres://postgres:{}@127.0.0.1:{}/postgres", state.password, state.port)
 }
 
-async fn answers(state: State) -> bool {
+pub(super) async fn answers(state: State) -> bool {
     PgConnection::connect(&admin(&state)).await.is_ok()
 }

@@ -160,7 +160,7 @@ async fn manage(
     Ok(request.send().await?.status())
 }
 
-async fn answers(state: State) -> bool {
+pub(super) async fn answers(state: State) -> bool {
     let listed = manage(&state, Method::GET, "exchanges", json!({})).await;
     let ready = listed.is_ok_and(|status| status.is_success());
     let url = format!("amqp://admin:{}@127.0.0.1:{}/%2f", state.password, state.port);

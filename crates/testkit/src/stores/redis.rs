@@ -97,7 +97,7 @@ async fn connect(state: &State, database: u64) -> Result<Client, Error> {
     Ok(client)
 }
 
-async fn answers(state: State) -> bool {
+pub(super) async fn answers(state: State) -> bool {
     match connect(&state, 0).await {
         Ok(client) => client.quit().await.is_ok(),
         Err(_) => false,
