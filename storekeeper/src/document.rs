@@ -45,6 +45,9 @@ pub struct Server {
 pub struct PostgresWork {
     pub server: Server,
     pub accounts: Vec<PostgresAccount>,
+    /// The password of who reads everything for backups, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader_password_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +79,9 @@ pub struct Login {
 pub struct RedisWork {
     pub server: Server,
     pub accounts: Vec<RedisAccount>,
+    /// The password of who reads everything for backups, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader_password_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

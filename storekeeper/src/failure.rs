@@ -20,6 +20,11 @@ pub struct Failure {
 pub(crate) struct Place(String);
 
 impl Place {
+    /// What is no store: a folder, a bucket, a backup.
+    pub(crate) fn named(name: impl fmt::Display) -> Place {
+        Place(name.to_string())
+    }
+
     /// A Service of the platform is known by the store's name; what is elsewhere needs its host as well.
     pub(crate) fn of(store: &str, server: &Server, port: u16) -> Place {
         Place(match server.host.contains('.') {

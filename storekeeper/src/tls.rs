@@ -11,7 +11,12 @@ use crate::failure::{Failure, unreadable};
 
 /// The authority that the server names, or else the public ones.
 pub(crate) fn config(server: &Server) -> Result<ClientConfig, Failure> {
-    let roots = match &server.ca_file {
+    trusting(server.ca_file.as_deref())
+}
+
+/// The authority in this file, or else the public ones.
+pub(crate) fn trusting(ca_file: Option<&Path>) -> Result<ClientConfig, Failure> {
+    let roots = match ca_file {
         Some(file) => read(file).map_err(|error| unreadable(file, error))?,
         None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
     };

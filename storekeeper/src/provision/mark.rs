@@ -11,7 +11,7 @@ const PREFIX: &str = "orion.dev/platform/";
 /// `orion.dev/platform/<namespace>/<name>`: a comment in PostgreSQL, a tag without rights in RabbitMQ, and in Redis a
 /// key that may be read and that nobody writes. All three are kept with the account itself and go with it.
 #[derive(Clone, Debug)]
-pub(super) struct Mark(String);
+pub(crate) struct Mark(String);
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -20,11 +20,11 @@ impl fmt::Display for Mark {
 }
 
 impl Mark {
-    pub(super) fn of(platform: &str) -> Mark {
+    pub(crate) fn of(platform: &str) -> Mark {
         Mark(format!("{PREFIX}{platform}"))
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 

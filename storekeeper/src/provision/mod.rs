@@ -4,10 +4,11 @@
 //! it says in one line, to standard error and to the container's termination log, where the operator reads it.
 
 mod login;
-mod mark;
+pub(crate) mod mark;
 mod postgres;
 mod rabbitmq;
 mod rabbitmq_api;
+mod reader;
 mod redis;
 
 use std::io::Write;

@@ -8,9 +8,10 @@ use fred::types::config::{ServerConfig, TlsConnector};
 use fred::types::{ClusterHash, CustomCommand};
 use sha2::{Digest, Sha256};
 
-use super::Say;
 use super::login::{Known, Way, names, ways};
 use super::mark::Mark;
+use super::{Say, reader};
+use crate::backup::document::READER;
 use crate::document::{RedisAccount, RedisWork, Server};
 use crate::failure::{Failure, Place, read_secret};
 
@@ -67,6 +68,11 @@ pub(super) async fn provision(work: &RedisWork, mark: &Mark, say: Say<'_>) -> Re
             }
             None => say(format!("redis: user {name} is refused")),
         }
+    }
+    if let Some(file) = &work.reader_password_file {
+        let set: Result<Value, Error> = acl(&admin, reader::rules(mark, &read_secret(file)?)).await;
+        set.map_err(|error| explain(&place, &username, error))?;
+        say(format!("redis: user {READER} reads everything"));
     }
     let saved: Result<Value, Error> = acl(&admin, vec!["SAVE".to_owned()]).await;
     saved.map_err(|error| match error.details().contains("not configured to use an ACL file") {

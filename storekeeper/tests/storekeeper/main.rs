@@ -1,5 +1,6 @@
 //! The storekeeper on real stores: each service can do its own, and nothing else.
 
+mod backup;
 mod failures;
 mod marks;
 mod postgres;

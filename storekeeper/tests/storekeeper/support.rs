@@ -46,7 +46,7 @@ impl Place {
         path
     }
 
-    fn server(&self, store: Store, address: &Administrator) -> Server {
+    pub(super) fn server(&self, store: Store, address: &Administrator) -> Server {
         Server {
             host: address.host.to_owned(),
             port: address.port,
@@ -60,11 +60,15 @@ impl Place {
 
     pub(super) fn postgres(&self) -> PostgresWork {
         let server = self.server(Store::Postgres, &self.postgres);
-        PostgresWork { server, accounts: Vec::new() }
+        PostgresWork { server, accounts: Vec::new(), reader_password_file: None }
     }
 
     pub(super) fn redis(&self) -> RedisWork {
-        RedisWork { server: self.server(Store::Redis, &self.redis), accounts: Vec::new() }
+        RedisWork {
+            server: self.server(Store::Redis, &self.redis),
+            accounts: Vec::new(),
+            reader_password_file: None,
+        }
     }
 
     pub(super) fn rabbitmq(&self) -> RabbitmqWork {

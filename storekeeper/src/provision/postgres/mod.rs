@@ -1,16 +1,17 @@
 //! PostgreSQL: a role and a database for each service. A role owns its database and can't enter another. What logs in
 //! beside it is that role from its first statement on, so that nothing is ever owned by anybody else.
 
-mod roles;
+pub(super) mod roles;
 
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection, raw_sql};
 
-use super::Say;
 use super::login::{Way, names, ways};
 use super::mark::Mark;
+use super::{Say, reader};
+use crate::backup::document::READER;
 use crate::document::{PostgresAccount, PostgresWork, Server};
 use crate::failure::{Failure, Place, read_secret};
 
@@ -64,6 +65,11 @@ pub(super) async fn provision(work: &PostgresWork, mark: &Mark, say: Say<'_>) ->
             }
         }
         say(format!("postgres: role {} owns database {}", account.role, account.database));
+    }
+    if let Some(file) = &work.reader_password_file {
+        let made = reader::make(&mut connection, &read_secret(file)?, mark).await;
+        made.map_err(|error| explain(&place, error))?;
+        say(format!("postgres: role {READER} reads every database"));
     }
     connection.close().await.map_err(|error| explain(&place, error))
 }

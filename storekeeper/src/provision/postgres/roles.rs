@@ -161,7 +161,11 @@ pub(super) async fn database(
 }
 
 /// Runs a statement whose names and literals the server itself has quoted: these statements take no parameters.
-async fn run(connection: &mut PgConnection, template: &str, values: &[&str]) -> sqlx::Result<()> {
+pub(in crate::provision) async fn run(
+    connection: &mut PgConnection,
+    template: &str,
+    values: &[&str],
+) -> sqlx::Result<()> {
     let statement: String = sqlx::query_scalar("SELECT format($1, VARIADIC $2::text[])")
         .bind(template)
         .bind(values)

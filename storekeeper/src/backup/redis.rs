@@ -1,0 +1,25 @@
+//! Redis: a snapshot of everything at one moment, got as a replica gets it, by an account that can do nothing else.
+
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::document::{READER, Source};
+use crate::failure::{Failure, Place, read_secret};
+use crate::program::Programs;
+
+pub(super) fn place(source: &Source) -> Place {
+    Place::named(format!("redis:{}", source.port))
+}
+
+pub(super) fn dump(source: &Source, programs: &Programs) -> Result<Command, Failure> {
+    let mut command = programs.command("redis-cli");
+    command
+        .args(["-h", &source.host, "-p", &source.port.to_string(), "--user", READER, "--no-auth-warning"])
+        .args(["--rdb", "-"])
+        .env_clear()
+        .env("REDISCLI_AUTH", read_secret(&source.password_file)?)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    Ok(command)
+}
