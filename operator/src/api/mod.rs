@@ -4,6 +4,7 @@
 //! `validate` holds the few rules that need the catalog's graph.
 
 mod affinity;
+mod backup;
 mod common;
 mod crd;
 mod credentials;
@@ -21,6 +22,7 @@ mod status;
 mod stores;
 
 pub use affinity::*;
+pub use backup::*;
 pub use common::{AuthorityRef, ResourceList, Resources, SecretRef};
 pub use crd::{crd, crd_yaml};
 pub use credentials::*;

@@ -1,5 +1,6 @@
 //! The resource itself and the parts of its spec that concern the platform as a whole.
 
+use super::backup::{BackupSpec, RestoreSpec};
 use super::common::{self, SecretRef};
 use super::credentials::CredentialsSpec;
 use super::exposure::Exposure;
@@ -77,6 +78,13 @@ pub struct OrionPlatformSpec {
     /// What Prometheus learns of the platform. Default: nothing is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<Monitoring>,
+    /// Backups of the managed PostgreSQL and Redis. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupSpec>,
+    /// A backup to restore: before the services start, or, where they run, under them, after which they are restarted. It
+    /// is done once and does nothing more when it stays here. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreSpec>,
     /// How changes are rolled out.
     pub rollout: RolloutSpec,
     /// When the services' accounts in the data stores are replaced.

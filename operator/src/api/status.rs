@@ -31,6 +31,9 @@ pub struct OrionPlatformStatus {
     /// The tier that is being worked on, or the last one, as in "2 Auth".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
+    /// How backups are; there when spec.backup is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupStatus>,
     /// What is going on, or in the way, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -41,7 +44,7 @@ pub struct OrionPlatformStatus {
     /// Where the replacement of the services' accounts in the data stores stands; there once one was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<CredentialsStatus>,
-    /// Ready, Reconciling, Stalled, Degraded, UpdateAvailable, RotationStuck while it is so, and one for each tier: DataReady, CoreReady, AuthReady, BusinessReady,
+    /// Ready, Reconciling, Stalled, Degraded, UpdateAvailable, RotationStuck while it is so, BackupCurrent (with spec.backup), and one for each tier: DataReady, CoreReady, AuthReady, BusinessReady,
     /// GatewayReady, ExtendedReady, AIReady, ManagementReady.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
@@ -89,6 +92,26 @@ pub enum RotationPhase {
     Rolling,
     /// The former accounts are refused from now on.
     Dropping,
+}
+
+/// How backups are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BackupStatus {
+    /// Name of the last complete backup: what spec.restore.backup takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_backup: Option<String>,
+    /// When a backup last was complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "date_time")]
+    pub last_successful: Option<Time>,
+    /// When a backup last was begun that came to nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "date_time")]
+    pub last_failed: Option<Time>,
+    /// What is in the last one, or why there is none, in one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// A rollout that failed and was taken back.
@@ -216,6 +239,7 @@ impl Default for OrionPlatformStatus {
             available_revision: None,
             version: None,
             tier: None,
+            backup: None,
             message: None,
             url: None,
             credentials: None,

@@ -6,7 +6,10 @@ use super::accounts::Turns;
 use super::cache::Children;
 use super::observe::find;
 use super::volumes;
-use crate::plan::{CONFIG_HASH, INSTANCE_LABEL, SECRET_HASH, Unit, hash8, provision};
+use crate::plan::{
+    CONFIG_HASH, DATA_BACKUP, DATA_LABEL, INSTANCE_LABEL, KEYS, KEYS_OF, NAME_LABEL, RESTORED, SECRET_HASH,
+    Unit, hash8, provision,
+};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,12 +32,15 @@ fn bound(object: &Value, version: &str, secrets: &SecretData, turns: &Turns, liv
             stamp(&mut object, version);
             hash_secrets(&mut object, secrets, turns);
             turns.point(&mut object["spec"]["template"]);
+            keep_restored(&mut object, live);
         }
         Some("StatefulSet") => hash_secrets(&mut object, secrets, turns),
         Some("Job") => {
+            tell_keys(&mut object["spec"]["template"], secrets);
             rename(&mut object, secrets, live);
             turns.expect(&mut object["spec"]["template"], secrets);
         }
+        Some("CronJob") => tell_keys(&mut object["spec"]["jobTemplate"]["spec"]["template"], secrets),
         Some("PersistentVolumeClaim" | "Cluster" | "RabbitmqCluster") => {
             let there = find(live, &object);
             volumes::bind(&mut object, there);
@@ -58,6 +64,29 @@ fn hash_secrets(object: &mut Value, secrets: &SecretData, turns: &Turns) {
     let used = |name: &String| secrets.get(name).map(|data| turns.in_use(name, data));
     let used: Vec<_> = mounted.iter().map(|name| (name, used(name))).collect();
     template["metadata"]["annotations"][SECRET_HASH] = Value::from(hash8(&used));
+}
+
+/// What was restored stays noted when nobody asks for it any more: nothing is restarted for taking a wish back.
+fn keep_restored(object: &mut Value, live: &Children) {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let annotations =
+        |object: &Value| object["spec"]["template"]["metadata"]["annotations"][RESTORED].clone();
+    if let Some(there) = live.get(&("Deployment", name)).map(|live| annotations(live))
+        && annotations(object).is_null()
+        && !there.is_null()
+    {
+        object["spec"]["template"]["metadata"]["annotations"][RESTORED] = there;
+    }
+}
+
+/// Tells the keys in the Secrets that a template names from any others, and nothing about them. Empty where one is not
+/// there yet.
+fn tell_keys(template: &mut Value, secrets: &SecretData) {
+    let annotations = &mut template["metadata"]["annotations"];
+    let Some(names) = annotations[KEYS_OF].as_str() else { return };
+    let data: Vec<_> = names.split(',').map(|name| secrets.get(name)).collect();
+    let told = if data.iter().all(Option::is_some) { hash8(&data) } else { String::new() };
+    annotations[KEYS] = Value::from(told);
 }
 
 /// The names of all Secrets that a pod mounts or reads variables from.
@@ -84,14 +113,23 @@ pub fn mounted(pod: &Value) -> BTreeSet<String> {
 /// A Job can't be changed, so whatever it must run again for is in its name: what it is to provision (in the plan's
 /// own name for it), with which passwords, on which volumes. A store that lost its volume has lost its accounts.
 fn rename(object: &mut Value, secrets: &SecretData, live: &Children) {
-    let claims = live.iter().filter(|((kind, _), _)| *kind == "PersistentVolumeClaim");
-    let volumes: Vec<&Value> = claims.map(|(_, claim)| &claim["metadata"]["uid"]).collect();
-    let mounted = mounted(&object["spec"]["template"]["spec"]);
+    let claims =
+        live.iter().filter(|((kind, _), _)| *kind == "PersistentVolumeClaim").map(|(_, claim)| claim);
+    let of_stores = claims.filter(|claim| claim["metadata"]["labels"][DATA_LABEL] != DATA_BACKUP);
+    let volumes: Vec<&Value> = of_stores.map(|claim| &claim["metadata"]["uid"]).collect();
+    let template = &object["spec"]["template"];
+    let mounted = mounted(&template["spec"]);
     let passwords = hash8(&mounted.iter().map(|name| (name, secrets.get(name))).collect::<Vec<_>>());
+    let keys = template["metadata"]["annotations"][KEYS].as_str().map(str::to_owned);
+    let late = match &keys {
+        Some(keys) => hash8(&(passwords, volumes, keys)),
+        None => hash8(&(passwords, volumes)),
+    };
     let metadata = &mut object["metadata"];
     let platform = metadata["labels"][INSTANCE_LABEL].as_str().unwrap_or_default();
+    let unit = metadata["labels"][NAME_LABEL].as_str().unwrap_or_default();
     let planned = metadata["annotations"][CONFIG_HASH].as_str().unwrap_or_default();
-    metadata["name"] = Value::from(provision::job_name(platform, planned, &hash8(&(passwords, volumes))));
+    metadata["name"] = Value::from(provision::job_name(platform, unit, planned, &late));
 }
 
 /// The data of the Secrets in the cache.

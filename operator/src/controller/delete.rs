@@ -9,7 +9,7 @@ use super::observe::leaving;
 use super::prune::tier;
 use super::writer::Writer;
 use crate::api::{DeletionPolicy, OrionPlatform};
-use crate::plan::{DATA_EXTERNAL, DATA_LABEL, DATA_OWN};
+use crate::plan::{DATA_BACKUP, DATA_EXTERNAL, DATA_LABEL, DATA_OWN};
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -64,12 +64,12 @@ fn runs(object: &Value) -> bool {
     matches!(role(object), Some(Role::Workload | Role::Observed)) && label(object, TIER).is_some()
 }
 
-/// Volumes, and the Secrets without which they are of no use. Nothing is removed from an external store, so neither is
+/// Volumes, and the Secrets without which they are of no use. Backups are for when everything else is gone. Nothing is removed from an external store, so neither is
 /// what its data can't be read without.
 fn kept(object: &Value, policy: DeletionPolicy) -> bool {
     match label(object, DATA_LABEL) {
         Some(DATA_OWN) => policy == DeletionPolicy::RetainData,
-        other => other == Some(DATA_EXTERNAL),
+        other => matches!(other, Some(DATA_EXTERNAL | DATA_BACKUP)),
     }
 }
 

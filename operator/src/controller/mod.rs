@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod apply;
+pub mod backups;
 pub mod bind;
 pub mod cache;
 pub mod claim;

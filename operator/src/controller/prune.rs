@@ -7,7 +7,7 @@ use super::kinds::{Kind, Role};
 use super::observe::{Observed, leaving, role};
 use super::readiness;
 use super::writer::Writer;
-use crate::plan::UnitKind;
+use crate::plan::{RESTORE, UnitKind};
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -23,8 +23,10 @@ pub fn superfluous<'a>(children: &'a Children, units: &[Observed], own: &[String
     let needed = |store: &str| units.iter().any(|u| !u.settled() && u.needs.iter().any(|need| need == store));
     let changes =
         |u: &Observed| !u.settled() || u.lacks.is_some() || u.kind == UnitKind::Store && needed(&u.name);
+    // A restore that is wanted no longer must go at once too: it would put its data in place all the same.
+    let at_once = |o: &Value| Kind::scales(o) || label(o, UNIT) == Some(RESTORE) && o["kind"] == "Job";
     let in_use =
-        |o: &Value| !Kind::scales(o) && units.iter().any(|u| label(o, UNIT) == Some(&u.name) && changes(u));
+        |o: &Value| !at_once(o) && units.iter().any(|u| label(o, UNIT) == Some(&u.name) && changes(u));
     let objects = || children.values().map(AsRef::as_ref);
     // A Job that has given up is made anew under the same name.
     let given_up = |o: &Value| o["kind"] == "Job" && readiness::of(o, None).failed;
@@ -38,7 +40,7 @@ pub fn superfluous<'a>(children: &'a Children, units: &[Observed], own: &[String
     // A unit is gone when its pods are: what is below it waits for that.
     let removed = |o: &&Value| o["kind"] == "Pod" && !units.iter().any(|u| label(o, UNIT) == Some(&u.name));
     let highest = objects().filter(|o| stale(o) || removed(o)).map(tier).max();
-    objects().filter(stale).filter(|o| (Some(tier(o)) == highest || Kind::scales(o)) && !leaving(o)).collect()
+    objects().filter(stale).filter(|o| (Some(tier(o)) == highest || at_once(o)) && !leaving(o)).collect()
 }
 
 /// Deletes it.

@@ -11,7 +11,9 @@ use super::error::Error;
 use super::observe::{self, Observed};
 use super::queue::key_of;
 use super::rotate::{self, Rotation, Site};
-use super::{explain, figures, foreign, lacking, namespace, prune, revisions, status, turns, volumes};
+use super::{
+    backups, explain, figures, foreign, lacking, namespace, prune, revisions, status, turns, volumes,
+};
 use crate::VERSION;
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus, RotationPhase};
 use crate::context::Context;
@@ -186,6 +188,7 @@ impl Reconcile<'_> {
         if !invalid.is_empty() {
             status = status::invalid(&self.before, status, self.generation(), self.now, invalid);
         }
+        backups::report(&mut status, &self.before, self.platform.spec.backup.as_ref(), children, self.now);
         self.report(status).await?;
         match failures.into_iter().next() {
             Some((_, error)) => Err(error),

@@ -5,6 +5,8 @@
 //! what each key is), the `orion.dev/secret-hash` annotation of pod templates, the ConfigMap with callers' keys, and
 //! the suffix of the provision Job's name.
 
+mod backup;
+pub mod cron;
 mod endpoints;
 mod env;
 mod hash;
@@ -15,6 +17,7 @@ mod placement;
 mod pod;
 pub mod provision;
 pub mod quantity;
+mod restore;
 mod routes;
 mod scale;
 mod scope;
@@ -29,8 +32,8 @@ use serde_json::Value;
 pub use env::{is_reserved, reserved_env_rule};
 pub use hash::hash8;
 pub use scope::{
-    CONFIG_HASH, DATA_EXTERNAL, DATA_LABEL, DATA_OWN, EXPOSURE_LABEL, INSTANCE_LABEL, MANAGED_BY_LABEL,
-    MANAGER, NAME_LABEL, SECRET_HASH, TIER_LABEL,
+    CONFIG_HASH, DATA_BACKUP, DATA_EXTERNAL, DATA_LABEL, DATA_OWN, EXPOSURE_LABEL, INSTANCE_LABEL, KEYS,
+    KEYS_OF, MANAGED_BY_LABEL, MANAGER, NAME_LABEL, RESTORED, SECRET_HASH, TIER_LABEL,
 };
 pub use secrets::{Account, SecretKey, SecretSpec};
 
@@ -48,7 +51,8 @@ pub struct Inputs<'a> {
     pub operator_version: &'a str,
 }
 
-/// What a platform consists of, ordered by tier and then by name; within the first tier the provision unit is last.
+/// What a platform consists of, ordered by tier and then by name; within the first tier what works inside the stores
+/// is last: provisioning, restore, backups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub units: Vec<Unit>,
@@ -58,7 +62,7 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unit {
-    /// `postgres`, `provision`, `auth`…: the value of `app.kubernetes.io/name`.
+    /// `postgres`, `provision`, `backup`, `auth`…: the value of `app.kubernetes.io/name`.
     pub name: String,
     pub kind: UnitKind,
     #[serde(with = "tier_number")]
@@ -78,6 +82,7 @@ pub struct Unit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UnitKind {
     Store,
+    /// Works inside the stores: provisioning, restore, backups.
     Provision,
     Service,
 }
@@ -92,14 +97,23 @@ pub struct Need {
 /// The name of the provision unit.
 pub const PROVISION: &str = "provision";
 
+/// The name of the unit that makes backups.
+pub const BACKUP: &str = "backup";
+/// The name of the unit that restores one.
+pub const RESTORE: &str = "restore";
+
 /// The plan of a valid platform.
 pub fn plan(inputs: &Inputs) -> Plan {
     let mut units: Vec<Unit> = catalog::STORES.iter().map(|store| stores::unit(inputs, store)).collect();
     units.sort_by(|a, b| a.name.cmp(&b.name));
     let provision = provision::unit(inputs);
     let provisioned = provision.enabled;
-    units.push(provision);
-    let services = catalog::SERVICES.iter().map(|service| services::unit(inputs, service, provisioned));
+    let restore = restore::unit(inputs);
+    let before = [(PROVISION, provisioned), (RESTORE, restore.enabled)];
+    let before: Vec<&str> =
+        before.into_iter().filter(|(_, enabled)| *enabled).map(|(name, _)| name).collect();
+    units.extend([provision, restore, backup::unit(inputs)]);
+    let services = catalog::SERVICES.iter().map(|service| services::unit(inputs, service, &before));
     let mut services: Vec<Unit> = services.collect();
     services.sort_by(|a, b| (a.tier, &a.name).cmp(&(b.tier, &b.name)));
     units.extend(services);
@@ -118,6 +132,11 @@ impl Plan {
     pub fn unit(&self, name: &str) -> Option<&Unit> {
         self.units.iter().find(|u| u.name == name)
     }
+}
+
+/// A document as people read it in `kubectl describe`.
+fn pretty(document: &impl Serialize) -> String {
+    serde_json::to_string_pretty(document).expect("a document has only text, numbers and lists")
 }
 
 mod tier_number {

@@ -5,8 +5,8 @@
 //! come from the pods' own nodes, which no policy keeps out.
 
 use super::scope::{INSTANCE_LABEL, NAME_LABEL, Scope};
-use super::{Inputs, MANAGER, PROVISION};
-use crate::api::{Exposure, Mode, NetworkPolicies, Peers};
+use super::{BACKUP, Inputs, MANAGER, PROVISION, RESTORE, backup, restore};
+use crate::api::{BackupLocation, Exposure, Mode, NetworkPolicies, Peers};
 use catalog::{MANAGEMENT_PORT, SERVICES, STORES, Service, Store, StoreEntry, Tier, object_name};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -27,7 +27,8 @@ pub fn policies(inputs: &Inputs, services: &[Service]) -> Vec<Value> {
     let Some(network) = Network::of(inputs, services) else { return Vec::new() };
     let stores = STORES.iter().map(|store| (store.name, Tier::Data));
     let others = services.iter().map(|service| (service.name, service.tier));
-    let units = stores.chain([(PROVISION, Tier::Data)]).chain(others);
+    let inside = [PROVISION, BACKUP, RESTORE].map(|unit| (unit, Tier::Data));
+    let units = stores.chain(inside).chain(others);
     units
         .filter_map(|(unit, tier)| {
             let (ingress, egress) = network.rules(unit)?;
@@ -78,8 +79,24 @@ impl<'a> Network<'a> {
             let stores = self.managed().flat_map(|s| all_ports(s).map(move |port| (s.name, port)));
             return Some((Vec::new(), self.opened(stores.collect(), &[])));
         }
+        if let Some(kept_at) = self.kept_at(unit) {
+            let stores = backup::managed(self.inputs).map(|store| (store.name(), store.entry().port));
+            let mut opened = self.opened(stores.collect(), &[]);
+            // A bucket is known by its name only, and may be at any address.
+            opened.extend(kept_at.s3.as_ref().map(|bucket| json!({"ports": [tcp(bucket.port())]})));
+            return Some((Vec::new(), opened));
+        }
         let service = self.services.iter().find(|service| service.name == unit)?;
         Some((self.taken_by_service(service), self.opened_by_service(service)))
+    }
+
+    /// Where the unit's backups are, if it works on any.
+    fn kept_at(&self, unit: &str) -> Option<&'a BackupLocation> {
+        match unit {
+            BACKUP => backup::wanted(self.inputs).map(|backup| &backup.to),
+            RESTORE => restore::wanted(self.inputs).map(|(_, from)| from),
+            _ => None,
+        }
     }
 
     /// The stores that are in the platform's namespace; where others are, only the spec can say.
@@ -91,7 +108,9 @@ impl<'a> Network<'a> {
     fn taken_by_store(&self, entry: &StoreEntry) -> Vec<Value> {
         let uses = |service: &&Service| service.stores().any(|store: Store| store == entry.store);
         let users = self.services.iter().filter(uses).map(|service| service.name);
-        let users: Vec<Value> = users.chain([PROVISION]).map(|unit| self.unit(unit)).collect();
+        let saved = backup::managed(self.inputs).any(|store| store == entry.store);
+        let savers = [BACKUP, RESTORE].into_iter().filter(|unit| saved && self.kept_at(unit).is_some());
+        let users: Vec<Value> = users.chain([PROVISION]).chain(savers).map(|unit| self.unit(unit)).collect();
         let mut rules = vec![json!({"from": users, "ports": [tcp(entry.port)]})];
         // What a person or the Job needs to look after it.
         let extra: Vec<Value> = entry.extra_ports.iter().map(|(_, port)| tcp(*port)).collect();

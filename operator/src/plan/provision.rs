@@ -8,7 +8,7 @@ use super::place::Place;
 use super::pod::{self, Defaults, Ids};
 use super::scope::{CONFIG_HASH, Scope};
 use super::secrets;
-use super::{Inputs, Need, PROVISION, Unit, UnitKind, network};
+use super::{Inputs, Need, PROVISION, Unit, UnitKind, backup, network, pretty};
 use catalog::{SERVICES, STORES, Service, Store, Tier, object_name};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,15 +46,18 @@ pub(super) fn unit(inputs: &Inputs) -> Unit {
             .chain(network::of(&scope))
             .chain([job])
             .collect(),
-        secrets: served(inputs).filter_map(|service| secrets::credentials(inputs, service)).collect(),
+        secrets: served(inputs)
+            .filter_map(|service| secrets::credentials(inputs, service))
+            .chain(backup::reader(inputs))
+            .collect(),
     }
 }
 
-/// The Job's name once it is known what it is about to use: `late` stands for the Secrets and volumes of the stores
+/// A Job's name once it is known what it is about to use: `late` stands for the Secrets and volumes of the stores
 /// as they are, so that a new password or a fresh volume makes a new Job. The plan's own name has no `late` part.
-pub fn job_name(platform: &str, config_hash: &str, late: &str) -> String {
+pub fn job_name(platform: &str, unit: &str, config_hash: &str, late: &str) -> String {
     let hash = if late.is_empty() { config_hash.to_owned() } else { hash8(&[config_hash, late]) };
-    format!("{}-{hash}", object_name(platform, PROVISION))
+    format!("{}-{hash}", object_name(platform, unit))
 }
 
 fn job(scope: &Scope, document: &Document) -> Value {
@@ -79,7 +82,7 @@ fn job(scope: &Scope, document: &Document) -> Value {
     pod["restartPolicy"] = "OnFailure".into();
     let hash = hash8(&(document, &pod));
     let annotations = json!({CONFIG_HASH: hash});
-    let mut metadata = scope.metadata(&job_name(scope.platform(), &hash, ""));
+    let mut metadata = scope.metadata(&job_name(scope.platform(), PROVISION, &hash, ""));
     metadata["annotations"] = annotations.clone();
     json!({
         "apiVersion": "batch/v1",
@@ -118,7 +121,8 @@ fn mounted(inputs: &Inputs) -> BTreeMap<String, BTreeSet<String>> {
     }
     let credentials = served(inputs).filter(|s| s.stores().any(|store| place(inputs, store).is_some()));
     let credentials = credentials.filter_map(|s| secrets::credentials(inputs, s)).map(|secret| secret.name);
-    all.extend(credentials.map(|name| (name, BTreeSet::new())));
+    let reader = backup::reader(inputs).map(|secret| secret.name);
+    all.extend(credentials.chain(reader).map(|name| (name, BTreeSet::new())));
     all
 }
 
@@ -130,15 +134,21 @@ fn document(inputs: &Inputs) -> Document {
     };
     let services = served(inputs);
     let scope = Scope::new(inputs, PROVISION, Tier::Data);
+    let reader = |store: Store| {
+        let secret = backup::reader(inputs).filter(|_| backup::managed(inputs).any(|s| s == store))?;
+        Some(PathBuf::from(SECRETS).join(secret.name).join(format!("{}-password", store.name())))
+    };
     Document {
         platform: format!("{}/{}", scope.namespace(), scope.platform()),
         postgres: place(inputs, Store::Postgres).map(|place| PostgresWork {
             server: server(&place),
             accounts: services.clone().filter_map(|s| PostgresAccount::of(s, &folder(s))).collect(),
+            reader_password_file: reader(Store::Postgres),
         }),
         redis: place(inputs, Store::Redis).map(|place| RedisWork {
             server: server(&place),
             accounts: services.clone().filter_map(|s| RedisAccount::of(s, &folder(s))).collect(),
+            reader_password_file: reader(Store::Redis),
         }),
         rabbitmq: place(inputs, Store::Rabbitmq).map(|place| {
             let (exchanges, queues) = RabbitmqWork::topology(services.clone());
@@ -166,9 +176,4 @@ fn server(place: &Place) -> Server {
         admin_username_file: admin.join("username"),
         admin_password_file: admin.join("password"),
     }
-}
-
-/// Readable in `kubectl describe`.
-fn pretty(document: &Document) -> String {
-    serde_json::to_string_pretty(document).expect("a document has only text, numbers and lists")
 }

@@ -20,6 +20,14 @@ pub const DATA_LABEL: &str = "orion.dev/data";
 pub const DATA_OWN: &str = "true";
 /// In a store that runs elsewhere, in which nothing is ever removed: kept whatever deletionPolicy says.
 pub const DATA_EXTERNAL: &str = "external";
+/// A volume with backups: kept whatever deletionPolicy says.
+pub const DATA_BACKUP: &str = "backup";
+/// On pod templates of services: the backup that they were started after.
+pub const RESTORED: &str = "orion.dev/restored";
+/// On pod templates: the Secrets with keys that services seal data with.
+pub const KEYS_OF: &str = "orion.dev/keys-of";
+/// On pod templates, bound late by the controller: what tells those keys from others.
+pub const KEYS: &str = "orion.dev/keys";
 /// Marks the Service through which clients outside the cluster come in; its port is named `http`.
 pub const EXPOSURE_LABEL: &str = "orion.dev/exposure";
 /// On pod templates: hash of the unit's own configuration, so that a change of it rolls the pods.

@@ -4,8 +4,8 @@ use super::env::{CALLER_KEYS, CREDENTIALS, TOKENS, authority, variables};
 use super::hash::hash8;
 use super::place::Place;
 use super::pod::{self, Defaults, Ids};
-use super::scope::{CONFIG_HASH, Scope};
-use super::{Inputs, Need, PROVISION, Unit, UnitKind, endpoints, network, placement, routes, scale, secrets};
+use super::scope::{CONFIG_HASH, RESTORED, Scope};
+use super::{Inputs, Need, Unit, UnitKind, endpoints, network, placement, restore, routes, scale, secrets};
 use crate::api::{DEFAULT_REGISTRY, ServiceSpec};
 use catalog::{MANAGEMENT_PORT, Service, audience, object_name};
 use serde_json::{Value, json};
@@ -16,8 +16,8 @@ const IDS: Ids = Ids::same(65532);
 /// How long Kubernetes lets a service drain; the first seconds of it pass in the pre-stop sleep.
 const GRACE_SECONDS: u32 = 30;
 
-/// `provisioned`: the provision unit has something to do, so it comes first.
-pub(super) fn unit(inputs: &Inputs, service: &'static Service, provisioned: bool) -> Unit {
+/// `before`: the units that have something to do in the stores first.
+pub(super) fn unit(inputs: &Inputs, service: &'static Service, before: &[&str]) -> Unit {
     let scope = Scope::new(inputs, service.name, service.tier);
     let spec = scope.spec();
     if !spec.enabled(service.name) {
@@ -25,9 +25,7 @@ pub(super) fn unit(inputs: &Inputs, service: &'static Service, provisioned: bool
     }
     let given = service.needs.iter().filter(|n| catalog::store(n.on).is_some() || spec.enabled(n.on));
     let mut needs: Vec<Need> = given.map(|n| Need { on: n.on.to_owned(), hard: n.hard }).collect();
-    if provisioned {
-        needs.push(Need { on: PROVISION.to_owned(), hard: true });
-    }
+    needs.extend(before.iter().map(|unit| Need { on: (*unit).to_owned(), hard: true }));
     let mut objects = vec![pod::service_account(&scope), endpoints::internal(&scope, service)];
     if service.edge {
         objects.extend(endpoints::external(&scope, service));
@@ -58,6 +56,9 @@ fn deployment(scope: &Scope, service: &'static Service, spec: &ServiceSpec) -> V
     placement::place(&mut pod, &options, scope);
     let mut annotations = json!(options.annotations);
     annotations[CONFIG_HASH] = hash8(&pod).into();
+    if let Some(restored) = restore::restored(scope.inputs) {
+        annotations[RESTORED] = restored.into();
+    }
     // What an older schema let through must not take the place of the operator's own labels.
     let mut labels = options.labels;
     labels.extend(scope.labels());

@@ -4,7 +4,8 @@ pub mod major;
 pub mod stores;
 
 use crate::VERSION;
-use crate::api::{OrionPlatform, OrionPlatformSpec};
+use crate::api::{Mode, OrionPlatform, OrionPlatformSpec};
+use crate::plan::cron::Schedule;
 use crate::plan::quantity;
 use catalog::{SERVICES, STORES, Store};
 
@@ -25,6 +26,7 @@ pub fn validate(platform: &OrionPlatform) -> Result<(), Vec<Invalid>> {
     found.extend(unknown_services(spec));
     found.extend(newer_version(spec));
     found.extend(too_little_memory(spec));
+    found.extend(backup(spec));
     if found.is_empty() { Ok(()) } else { Err(found) }
 }
 
@@ -67,6 +69,28 @@ fn newer_version(spec: &OrionPlatformSpec) -> Option<Invalid> {
             "{wanted} is newer than this operator: upgrade the operator first, or write at most {VERSION}"
         ),
     })
+}
+
+/// A schedule has meanings that a pattern can't tell, and stores of others are theirs to back up.
+fn backup(spec: &OrionPlatformSpec) -> Vec<Invalid> {
+    let mut found = Vec::new();
+    let mut say = |field: &str, message: String| found.push(Invalid { field: field.to_owned(), message });
+    if let Some(Err(wrong)) = spec.backup.as_ref().map(|backup| Schedule::parse(&backup.schedule)) {
+        say("spec.backup.schedule", wrong);
+    }
+    let elsewhere = |store: Store| spec.store(store).is_some_and(|s| s.mode() != Mode::Managed);
+    if elsewhere(Store::Postgres) && elsewhere(Store::Redis) {
+        let why = "postgres and redis run elsewhere and are not the operator's to back up: back them up there, and leave \
+                   this out";
+        for (field, given) in
+            [("spec.backup", spec.backup.is_some()), ("spec.restore", spec.restore.is_some())]
+        {
+            if given {
+                say(field, why.to_owned());
+            }
+        }
+    }
+    found
 }
 
 /// Major, minor and patch. What comes before a release sorts with it: the same operator runs both.

@@ -1,6 +1,7 @@
 //! The operator's tests that need no cluster: one binary, one module for each part.
 
 mod any_platform;
+mod backup;
 mod controller;
 mod crd;
 mod monitoring;

@@ -266,7 +266,7 @@ fn behind_a_gateway_there_is_a_route_to_it() {
 fn network_policies_stand_before_the_pods_that_they_are_about() {
     let plan = planned("{networkPolicies: {}}");
     let mut policies = Vec::new();
-    for unit in &plan.units {
+    for unit in plan.units.iter().filter(|unit| unit.enabled) {
         let place =
             |kinds: &[&str]| unit.objects.iter().position(|o| kinds.iter().any(|kind| o["kind"] == *kind));
         let policy = place(&["NetworkPolicy"]).expect("every unit has a policy");
@@ -344,7 +344,10 @@ fn a_disabled_service_has_nothing_and_is_not_waited_for() {
 fn units_come_by_tier_and_each_service_after_its_needs_and_provisioning() {
     let plan = planned("{}");
     let names: Vec<&str> = plan.units.iter().map(|u| u.name.as_str()).collect();
-    assert_eq!(names, ["postgres", "rabbitmq", "redis", "provision", "auth", "user", "gateway"]);
+    assert_eq!(
+        names,
+        ["postgres", "rabbitmq", "redis", "provision", "restore", "backup", "auth", "user", "gateway"]
+    );
     let place = |name: &str| names.iter().position(|n| *n == name).expect("a unit");
     for unit in &plan.units {
         assert!(unit.needs.iter().all(|need| place(&need.on) < place(&unit.name)), "{unit:?}");
@@ -388,7 +391,7 @@ fn the_provision_job_is_named_by_what_it_does() {
     };
     assert_eq!(job("{}"), job("{services: [{name: auth, replicas: 2}]}"));
     assert_ne!(job("{}"), job("{services: [{name: gateway, enabled: false}]}"));
-    let late = |late| operator::plan::provision::job_name("orion", "0123abcd", late);
+    let late = |late| operator::plan::provision::job_name("orion", "provision", "0123abcd", late);
     assert_eq!(late(""), "orion-provision-0123abcd");
     assert_ne!(late("one password"), late("another"));
 }

@@ -65,6 +65,9 @@ fn check(platform: &OrionPlatform) {
             if object["spec"]["template"].is_object() {
                 workload(object, &unit.name, name);
             }
+            if object["kind"] == "CronJob" {
+                restricted(&object["spec"]["jobTemplate"]["spec"]["template"]["spec"], &unit.name);
+            }
         }
         for secret in &unit.secrets {
             assert!(secret.name.len() <= 253 && secret.name.starts_with(name), "{}", secret.name);
@@ -157,7 +160,10 @@ fn workload(object: &Value, unit: &str, platform: &str) {
             assert_eq!(&template["metadata"]["labels"][key], value);
         }
     }
-    let pod = &template["spec"];
+    restricted(&template["spec"], unit);
+}
+
+fn restricted(pod: &Value, unit: &str) {
     let context = &pod["securityContext"];
     assert_eq!(context["runAsNonRoot"], true);
     assert!(context["runAsUser"].as_i64().is_some_and(|id| id > 0), "{unit}");
@@ -171,7 +177,8 @@ fn workload(object: &Value, unit: &str, platform: &str) {
         let kinds = ["configMap", "secret", "projected", "emptyDir", "persistentVolumeClaim"];
         assert!(kinds.iter().any(|kind| volume.get(kind).is_some()), "{unit}: {volume}");
     }
-    for container in pod["containers"].as_array().expect("containers") {
+    let first = pod["initContainers"].as_array().into_iter().flatten();
+    for container in first.chain(pod["containers"].as_array().expect("containers")) {
         let context = &container["securityContext"];
         assert_eq!(context["allowPrivilegeEscalation"], false);
         assert_eq!(context["readOnlyRootFilesystem"], true);
@@ -226,7 +233,11 @@ fn mounts_exist(plan: &Plan, secrets: &BTreeSet<&str>, platform: &OrionPlatform)
             name.strip_suffix(end).is_some_and(|cluster| planned(kind, &Value::from(cluster)))
         })
     };
-    for volume in objects().filter_map(|o| o["spec"]["template"]["spec"]["volumes"].as_array()).flatten() {
+    let of_cron =
+        |o: &Value| o["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"].as_array().cloned();
+    let of_pods =
+        |o: &Value| o["spec"]["template"]["spec"]["volumes"].as_array().cloned().or_else(|| of_cron(o));
+    for volume in objects().filter_map(of_pods).flatten() {
         if let Some(name) = volume["secret"]["secretName"].as_str() {
             let known = secrets.contains(name) || spec.contains(&format!("{name:?}")) || others(name);
             assert!(known, "{name} is nobody's");
@@ -235,7 +246,8 @@ fn mounts_exist(plan: &Plan, secrets: &BTreeSet<&str>, platform: &OrionPlatform)
         let late = config.as_str().is_some_and(|name| name.ends_with("-caller-keys"));
         assert!(config.is_null() || late || planned("ConfigMap", config), "{config} is nobody's");
         let claim = &volume["persistentVolumeClaim"]["claimName"];
-        assert!(claim.is_null() || planned("PersistentVolumeClaim", claim), "{claim} is nobody's");
+        let given = spec.contains(&format!("\"claimName\":{claim}"));
+        assert!(claim.is_null() || given || planned("PersistentVolumeClaim", claim), "{claim} is nobody's");
     }
 }
 

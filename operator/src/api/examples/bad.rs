@@ -35,6 +35,90 @@ pub const BAD: &[Bad] = &[
         says: "a value is not that of a label",
     },
     Bad {
+        what: "backups that are kept nowhere",
+        spec: r#"{backup: {schedule: "0 3 * * *", to: {}}}"#,
+        field: "to",
+        says: "write exactly one of volume or s3",
+    },
+    Bad {
+        what: "backups that are kept twice",
+        spec: r#"{backup: {schedule: "0 3 * * *", to: {volume: {}, s3: {endpoint: "https://s", bucket: abc, secretRef: {name: s}}}}}"#,
+        field: "to",
+        says: "write exactly one of volume or s3",
+    },
+    Bad {
+        what: "backups at no time",
+        spec: r#"{backup: {schedule: daily, to: {volume: {}}}}"#,
+        field: "schedule",
+        says: "not a schedule",
+    },
+    Bad {
+        what: "backups in a time zone of no name",
+        spec: r#"{backup: {schedule: "0 3 * * *", timeZone: "+02:00", to: {volume: {}}}}"#,
+        field: "timeZone",
+        says: "not a time zone",
+    },
+    Bad {
+        what: "backups that are not kept",
+        spec: r#"{backup: {schedule: "0 3 * * *", retention: {keepLast: 0}, to: {volume: {}}}}"#,
+        field: "keepLast",
+        says: "should be greater than or equal to 1",
+    },
+    Bad {
+        what: "backups of an age without a unit",
+        spec: r#"{backup: {schedule: "0 3 * * *", retention: {maxAge: "30"}, to: {volume: {}}}}"#,
+        field: "maxAge",
+        says: "not an age",
+    },
+    Bad {
+        what: "backups in a folder above",
+        spec: r#"{backup: {schedule: "0 3 * * *", to: {prefix: "../other", volume: {}}}}"#,
+        field: "prefix",
+        says: "not a folder",
+    },
+    Bad {
+        what: "a volume that is there and is to be made",
+        spec: r#"{backup: {schedule: "0 3 * * *", to: {volume: {claimName: c, storage: 1Gi}}}}"#,
+        field: "volume",
+        says: "storage and storageClass are for a claim that the operator makes",
+    },
+    Bad {
+        what: "an endpoint without a scheme",
+        spec: r#"{backup: {schedule: "0 3 * * *", to: {s3: {endpoint: s3.example.com, bucket: backups, secretRef: {name: s}}}}}"#,
+        field: "endpoint",
+        says: "not an endpoint",
+    },
+    Bad {
+        what: "a bucket with a path",
+        spec: r#"{backup: {schedule: "0 3 * * *", to: {s3: {endpoint: https://s3.example.com, bucket: a/b, secretRef: {name: s}}}}}"#,
+        field: "bucket",
+        says: "not a bucket's name",
+    },
+    Bad {
+        what: "a region with a space",
+        spec: r#"{backup: {schedule: "0 3 * * *", to: {s3: {endpoint: https://s3.example.com, bucket: backups, secretRef: {name: s}, region: "eu central"}}}}"#,
+        field: "region",
+        says: "not a region",
+    },
+    Bad {
+        what: "a backup by another name",
+        spec: r#"{backup: {schedule: "0 3 * * *", to: {volume: {}}}, restore: {backup: latest}}"#,
+        field: "backup",
+        says: "not the name of a backup",
+    },
+    Bad {
+        what: "a restore from nowhere",
+        spec: r#"{restore: {backup: 20261124T030000Z}}"#,
+        field: "spec",
+        says: "restore needs to know where the backup is",
+    },
+    Bad {
+        what: "a restore from a volume that is yet to be made",
+        spec: r#"{restore: {backup: 20261124T030000Z, from: {volume: {storage: 1Gi}}}}"#,
+        field: "restore",
+        says: "restore.from.volume needs claimName",
+    },
+    Bad {
         what: "a service that does not exist",
         spec: "{services: [{name: blog}]}",
         field: "services",
@@ -583,5 +667,25 @@ pub const INVALID: &[Bad] = &[
         spec: "{rabbitmq: {managed: {resources: {limits: {memory: 64Mi}}}}}",
         field: "spec.rabbitmq.managed.resources.limits.memory",
         says: "write at least 256Mi",
+    },
+    Bad {
+        what: "backups on a day that never comes",
+        spec: r#"{backup: {schedule: "0 3 30 2 *", to: {volume: {}}}}"#,
+        field: "spec.backup.schedule",
+        says: "is never due",
+    },
+    Bad {
+        what: "backups at a minute that is none",
+        spec: r#"{backup: {schedule: "61 3 * * *", to: {volume: {}}}}"#,
+        field: "spec.backup.schedule",
+        says: "\"61\" is no minute: write 0 to 59",
+    },
+    Bad {
+        what: "backups of stores that are somebody else's",
+        spec: r#"backup: {schedule: "0 3 * * *", to: {volume: {}}}
+postgres: {external: {host: p, secretRef: {name: s}}}
+redis: {external: {host: r, secretRef: {name: s}}}"#,
+        field: "spec.backup",
+        says: "back them up there",
     },
 ];

@@ -19,6 +19,30 @@ pub const GOOD: &[Good] = &[
     securityContext: {runAsUser: 26, runAsGroup: 26, fsGroup: 26}
 redis: {managed: {storage: 5Gi, resources: {limits: {memory: 1Gi}}}}"#,
     },
+    Good { what: "backups on a volume", spec: r#"backup: {schedule: "0 3 * * *", to: {volume: {}}}"# },
+    Good {
+        what: "backups in a bucket, and one of them restored",
+        spec: r#"backup:
+  schedule: "*/30 0-6,22 1,15 JAN-DEC mon-fri"
+  timeZone: America/Argentina/Buenos_Aires
+  suspend: true
+  retention: {keepLast: 90, maxAge: 30d}
+  to:
+    prefix: shop/orion
+    s3:
+      endpoint: https://s3.eu-central-1.amazonaws.com
+      bucket: acme-backups
+      region: eu-central-1
+      pathStyle: false
+      secretRef: {name: backup-keys}
+      caSecretRef: {name: backup-ca}
+restore: {backup: 20261124T030000Z, attempt: 2, ignoreKeys: true}"#,
+    },
+    Good {
+        what: "a platform that starts from another one's backup, with backups on a volume of its own size",
+        spec: r#"backup: {schedule: "15 2 * * 0", to: {volume: {storage: 100Gi, storageClass: slow}}}
+restore: {backup: 20261124T030000Z, from: {prefix: shop/old, volume: {claimName: old-backups}}}"#,
+    },
     Good {
         what: "stores of somebody else",
         spec: "postgres: {external: {host: db.example.com, port: 6432, secretRef: {name: db-admin}}}

@@ -2,7 +2,7 @@
 //! has no rules of its own.
 
 use super::default_storage;
-use crate::api::common;
+use crate::api::{backup, common};
 use catalog::{Store, StoreEntry};
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ pub(in crate::api) fn of_spec() -> Value {
     let all: Vec<(String, String)> = catalog::STORES.iter().flat_map(rules_of_store).collect();
     let all: Vec<(&str, &str)> =
         all.iter().map(|(rule, message)| (rule.as_str(), message.as_str())).collect();
-    common::rules(&all)
+    common::rules(&[all, vec![backup::RULE_OF_SPEC]].concat())
 }
 
 /// Written with `has()` only: of a value that may be left out by `orValue()` the API server doesn't know the length,

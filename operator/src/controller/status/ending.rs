@@ -34,7 +34,7 @@ pub fn invalid(
         message: &message,
     };
     let known = |kind: &str| {
-        ["Degraded", "UpdateAvailable", "RotationStuck"].contains(&kind)
+        ["Degraded", "UpdateAvailable", "RotationStuck", super::super::backups::CURRENT].contains(&kind)
             || Tier::ALL.iter().any(|tier| tier.condition() == kind)
     };
     let kept: Vec<Condition> = runs.conditions.iter().filter(|c| known(&c.type_)).cloned().collect();

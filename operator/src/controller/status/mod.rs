@@ -131,6 +131,7 @@ pub fn build(facts: &Facts) -> OrionPlatformStatus {
         rollback: rollback(facts, phase, &tiers, &message),
         available_revision: facts.available.map(str::to_owned),
         version: Some(facts.version.to_owned()),
+        backup: facts.before.backup.clone(),
         tier: current.map(|t| format!("{} {}", t.tier, t.name)),
         conditions: Conditions::new(&facts.before.conditions, facts.generation, facts.now)
             .of(&verdict, &tiers),

@@ -70,6 +70,12 @@ pub(super) fn unit(inputs: &Inputs, entry: &'static StoreEntry) -> Unit {
     unit
 }
 
+/// The image of a managed store.
+pub(super) fn image(scope: &Scope, store: Store) -> String {
+    let managed = scope.spec().store(store).and_then(|s| s.managed.as_ref());
+    managed.and_then(|m| m.image.as_deref()).unwrap_or(default_image(store)).to_owned()
+}
+
 /// How much memory the store may take at most, in bytes: what its own limits are derived from.
 fn memory_limit(resources: &Value) -> u64 {
     let limit = resources["limits"]["memory"].as_str().and_then(super::quantity::bytes);

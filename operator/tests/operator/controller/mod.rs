@@ -1,5 +1,6 @@
 //! The pure parts of the controller.
 
+mod backups;
 mod claim;
 mod clusters;
 mod diff;

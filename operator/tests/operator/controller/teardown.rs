@@ -33,7 +33,7 @@ fn children(objects: Vec<Value>) -> Children {
     let with_key = |object: Value| {
         let kind = KINDS
             .into_iter()
-            .chain(["Job", "HorizontalPodAutoscaler"])
+            .chain(["Job", "CronJob", "HorizontalPodAutoscaler"])
             .find(|k| object["kind"] == *k)
             .expect("a kind");
         ((kind, object["metadata"]["name"].as_str().expect("a name").to_owned()), Arc::new(object))
@@ -230,4 +230,25 @@ fn an_autoscaler_goes_at_once_when_it_is_planned_no_longer_and_with_what_it_scal
     assert_eq!(names(&superfluous(&all, &units, &[])), ["HorizontalPodAutoscaler orion-auth"]);
     let Step::Tier(step) = next(&all, DeletionPolicy::Delete) else { panic!("auth runs") };
     assert_eq!(names(&step), ["Deployment orion-auth", "HorizontalPodAutoscaler orion-auth"]);
+}
+
+/// What it has loaded already would take the place of what was asked for since.
+#[test]
+fn a_restore_that_is_wanted_no_longer_goes_at_once() {
+    let (old, new) =
+        (object("Job", "orion-restore-1", "restore", 0), object("Job", "orion-restore-2", "restore", 0));
+    let all = children(vec![old, new.clone(), object("Deployment", "orion-old", "old", 5)]);
+    let units = [observed("restore", Tier::Data, vec![new], false)];
+    assert_eq!(names(&superfluous(&all, &units, &[])), ["Deployment orion-old", "Job orion-restore-1"]);
+}
+
+#[test]
+fn backups_stay_whatever_becomes_of_the_stores_volumes() {
+    let mut claim = object("PersistentVolumeClaim", "orion-backup-data", "backup", 0);
+    claim["metadata"]["labels"]["orion.dev/data"] = "backup".into();
+    let all = children(vec![claim, object("CronJob", "orion-backup", "backup", 0)]);
+    for policy in [DeletionPolicy::RetainData, DeletionPolicy::Delete] {
+        let Step::Rest(rest) = next(&all, policy) else { panic!("nothing runs") };
+        assert_eq!(names(&rest), ["CronJob orion-backup"]);
+    }
 }
