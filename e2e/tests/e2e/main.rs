@@ -3,6 +3,7 @@
 mod command_line;
 mod crd;
 mod flow_login;
+mod operator_backup;
 mod operator_blocked;
 mod operator_delete;
 mod operator_drift;
