@@ -16,6 +16,7 @@ pub fn text(platforms: &[Arc<OrionPlatform>]) -> String {
     whole(&mut text, &platforms);
     conditions(&mut text, &platforms);
     tiers(&mut text, &platforms);
+    backups(&mut text, &platforms);
     services(&mut text, &platforms);
     text.finish()
 }
@@ -87,6 +88,17 @@ fn tiers(text: &mut Text, platforms: &[&OrionPlatform]) {
         each(platforms, |status| {
             let since = |tier: &TierStatus| Some((labels(tier), tier.since.as_ref()?.0.as_second()));
             status.tiers.iter().filter_map(since).collect()
+        }),
+    );
+}
+
+fn backups(text: &mut Text, platforms: &[&OrionPlatform]) {
+    text.gauge(
+        "orion_platform_backup_last_success_timestamp_seconds",
+        "When a backup of the platform was last complete.",
+        each(platforms, |status| {
+            let last = status.backup.as_ref().and_then(|backup| backup.last_successful.as_ref());
+            last.map(|time| (vec![], time.0.as_second())).into_iter().collect()
         }),
     );
 }
