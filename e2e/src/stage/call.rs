@@ -63,7 +63,11 @@ impl Call {
         self.writes() && self.code == Some(201)
     }
 
-    /// It changed something, or may have: its answer is a success, or was lost on the way.
+    /// Which kinds there are: asked ever more seldom, down to once in five minutes, for those that may come at any time.
+    pub fn asks_for_kinds(&self) -> bool {
+        self.verb == "get" && self.path == "/apis"
+    }
+
     pub fn on(&self, resource: &str) -> bool {
         self.resource == resource
     }

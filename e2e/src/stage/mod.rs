@@ -244,11 +244,15 @@ impl Scene {
         }
     }
 
-    /// Waits until the operator has called nobody for this long, watches aside.
+    /// Waits until the operator has called nobody for this long, watches, the lists that they begin with, and the
+    /// question for kinds aside.
     pub async fn quiet_for(&self, time: Duration) -> Result<()> {
         self.eventually("the operator is done", async || {
             let calls = self.proxy.calls();
-            let last = calls.iter().rev().find(|call| call.verb != "watch");
+            let last = calls
+                .iter()
+                .rev()
+                .find(|call| !matches!(call.verb, "watch" | "list") && !call.asks_for_kinds());
             Ok(last.is_none_or(|call| call.at + time < self.proxy.now()).then_some(()))
         })
         .await

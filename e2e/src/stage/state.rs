@@ -120,6 +120,8 @@ const FORGOTTEN: &[&str] = &[
     "clusterIP",
     "clusterIPs",
     "nodePort",
+    // Has the node's port in it.
+    "url",
     "lastTransitionTime",
     "lastUpdateTime",
     "lastProbeTime",

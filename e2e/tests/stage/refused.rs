@@ -42,7 +42,7 @@ async fn a_secret_that_is_missing_or_is_no_text_is_named() -> Result<()> {
     scene("refused-secret", async |scene| {
         scene.apply(external()).await?;
         let named =
-            |p: &OrionPlatform| status::message(p, "provision").contains("Secret elsewhere has no key");
+            |p: &OrionPlatform| status::message(p, "provision").contains("there is no Secret elsewhere");
         scene.until("the Secret is named", named).await?;
         let object = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "elsewhere"},
