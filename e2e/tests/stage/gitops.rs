@@ -74,7 +74,9 @@ async fn versions(scene: &Scene) -> Result<BTreeMap<String, String>> {
 /// Its controller raises the number of pods to the least that it may be, in its own time.
 async fn scaled(scene: &Scene) -> Result<Option<()>> {
     let user = scene.api::<Deployment>().get("orion-user").await?;
-    Ok((user.spec.and_then(|spec| spec.replicas) == Some(2)).then_some(()))
+    let told = scene.platforms.get("orion").await?;
+    let known = e2e::status::unit(&told, "user").is_some_and(|unit| (unit.ready, unit.desired) == (2, 2));
+    Ok((known && user.spec.and_then(|spec| spec.replicas) == Some(2)).then_some(()))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const REFRESH: Duration = Duration::from_secs(55);
-/// While something is missing it may be put right at any time.
+/// While something is missing, or fails, it may be put right at any time.
 const MISSING: Duration = Duration::from_secs(4);
 
 pub async fn secrets(context: &Context, key: &Key, plan: &Plan) -> Result<SecretData, Error> {
@@ -21,9 +21,10 @@ pub async fn secrets(context: &Context, key: &Key, plan: &Plan) -> Result<Secret
     if names.is_empty() {
         return Ok(SecretData::new());
     }
-    let known = context.memory.of(key, |m| m.foreign.clone());
+    let (known, failing) = context.memory.of(key, |m| (m.foreign.clone(), m.failures > 0));
     if let Some((when, data)) = known {
-        let complete = names.iter().all(|name| data.contains_key(name))
+        let complete = !failing
+            && names.iter().all(|name| data.contains_key(name))
             && plan.units.iter().all(|unit| secrets::missing(unit, &data).is_none());
         if when.elapsed() < if complete { REFRESH } else { MISSING } {
             return Ok(data);

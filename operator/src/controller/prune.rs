@@ -35,8 +35,15 @@ pub fn superfluous<'a>(children: &'a Children, units: &[Observed], own: &[String
             && !own.iter().any(|own| own == name(o))
             && !in_use(o)
     };
-    let stale =
-        |o: &&Value| matches!(role(o), Some(Role::Workload | Role::Part)) && (given_up(o) || unplanned(o));
+    // What something else makes for the plan, as a CronJob its Jobs, goes with that, and is nobody's to remove before.
+    let made_by_another = |o: &Value| {
+        let owners = o["metadata"]["ownerReferences"].as_array();
+        owners.is_some_and(|owners| owners.iter().any(|owner| owner["controller"] == true))
+    };
+    let stale = |o: &&Value| {
+        let ours = matches!(role(o), Some(Role::Workload | Role::Part)) && !made_by_another(o);
+        ours && (given_up(o) || unplanned(o))
+    };
     // A unit is gone when its pods are: what is below it waits for that.
     let removed = |o: &&Value| o["kind"] == "Pod" && !units.iter().any(|u| label(o, UNIT) == Some(&u.name));
     let highest = objects().filter(|o| stale(o) || removed(o)).map(tier).max();

@@ -160,6 +160,10 @@ fn what_is_switched_off_goes_from_the_top_and_keeps_its_secrets_and_volumes() {
     assert_eq!(names(&superfluous(&all, &[], &[])), ["Deployment orion-user", "Service orion-user"]);
     let user_gone = children(platform());
     assert_eq!(names(&superfluous(&user_gone, &[], &[])), ["Deployment orion-auth", "Service orion-auth"]);
+    let mut made = object("Job", "orion-backup-29000000", "backup", 0);
+    made["metadata"]["ownerReferences"] =
+        json!([{"kind": "CronJob", "name": "orion-backup", "controller": true}]);
+    assert!(superfluous(&children(vec![made]), &[], &[]).is_empty(), "it goes with its CronJob");
     let running = children(without(platform(), &["Deployment orion-auth", "Service orion-auth"]));
     assert!(superfluous(&running, &[], &[]).is_empty(), "a pod of auth is still there");
     assert!(
