@@ -80,16 +80,20 @@ fn job(scope: &Scope, document: &Document) -> Value {
     pod["volumes"] = volumes.into();
     // A container that fails is started again in the same pod, which keeps what it said last in sight.
     pod["restartPolicy"] = "OnFailure".into();
-    let hash = hash8(&(document, &pod));
-    let annotations = json!({CONFIG_HASH: hash});
-    let mut metadata = scope.metadata(&job_name(scope.platform(), PROVISION, &hash, ""));
-    metadata["annotations"] = annotations.clone();
+    until_done(scope, &hash8(&(document, &pod)), pod, json!({}))
+}
+
+/// A Job that tries until its work is done: what it needs may be put right at any time, so that it never gives up by
+/// itself. `hash` stands for all that it does, `annotations` are its pods' beside that.
+pub(super) fn until_done(scope: &Scope, hash: &str, pod: Value, mut annotations: Value) -> Value {
+    let mut metadata = scope.metadata(&job_name(scope.platform(), scope.unit, hash, ""));
+    metadata["annotations"] = json!({CONFIG_HASH: hash});
+    annotations[CONFIG_HASH] = hash.into();
     json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": metadata,
         "spec": {
-            // A store that refuses may be put right at any time: the Job never gives up by itself.
             "backoffLimit": 1_000_000,
             "template": {"metadata": {"labels": scope.labels(), "annotations": annotations}, "spec": pod},
         },

@@ -5,8 +5,8 @@ use super::backup::{self, Steps};
 use super::hash::hash8;
 use super::place::Place;
 use super::pod;
-use super::scope::{CONFIG_HASH, KEYS_OF, Scope};
-use super::{Inputs, Need, PROVISION, RESTORE, Unit, UnitKind, network};
+use super::scope::{KEYS_OF, Scope};
+use super::{Inputs, Need, PROVISION, RESTORE, Unit, UnitKind, network, provision};
 use crate::api::{BackupLocation, RestoreSpec};
 use catalog::{Store, Tier};
 use serde_json::{Value, json};
@@ -95,23 +95,5 @@ fn job(scope: &Scope, work: &RestoreWork, from: &BackupLocation) -> Value {
     // A container that fails is started again in the same pod, which keeps what it said last in sight.
     pod["restartPolicy"] = "OnFailure".into();
     let hash = hash8(&(work, &pod));
-    let annotations = json!({CONFIG_HASH: hash});
-    let mut metadata = scope.metadata(&format!("{}-{hash}", scope.name()));
-    metadata["annotations"] = annotations;
-    json!({
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": metadata,
-        "spec": {
-            // A backup that can't be reached may be there in a moment, and a spec be put right at any time.
-            "backoffLimit": 1_000_000,
-            "template": {
-                "metadata": {
-                    "labels": scope.labels(),
-                    "annotations": {CONFIG_HASH: hash, KEYS_OF: backup::keys(scope)},
-                },
-                "spec": pod,
-            },
-        },
-    })
+    provision::until_done(scope, &hash, pod, json!({KEYS_OF: backup::keys(scope)}))
 }
