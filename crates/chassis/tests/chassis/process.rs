@@ -1,11 +1,11 @@
 //! The process around a service: what it says, how it fails, how it ends.
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use contracts::problem::INTERNAL;
-use testkit::{Env, client, eventually, problem};
+use testkit::{Env, client, eventually, free_ports, problem};
 use tokio::process::{Child, Command};
 
 /// Built with the tests: crates/chassis/examples/sample.
@@ -120,7 +120,6 @@ async fn a_store_that_is_not_there_is_named_as_the_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_lives_while_it_waits_is_ready_after_and_drains_on_sigterm() {
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (main, management) = (free(), free());
     let (env, proxy) = Env::of("user").await.through_proxy("ORION_DATABASE_URL").await;
     proxy.cut();
@@ -166,7 +165,6 @@ async fn it_lives_while_it_waits_is_ready_after_and_drains_on_sigterm() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_panics_costs_its_request_and_not_the_process() {
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (main, management) = (free(), free());
     let env = Env::of("user")
         .await
@@ -209,13 +207,17 @@ fn the_images_are_built_so_that_a_panic_can_be_caught() {
 async fn told_to_stop_while_it_waits_it_ends_at_once_and_well() {
     let (env, proxy) = Env::of("user").await.through_proxy("ORION_DATABASE_URL").await;
     proxy.cut();
-    let management = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let management = free();
     let env = env.set("ORION_MANAGEMENT_LISTEN", management.to_string());
     let mut child = sample().envs(env.variables()).spawn().unwrap();
     eventually("it lives", || async { client().get(format!("http://{management}/livez")).send().await.ok() })
         .await;
     terminate(&child).await;
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
+}
+
+fn free() -> SocketAddr {
+    ([127, 0, 0, 1], free_ports(1)).into()
 }
 
 async fn terminate(child: &Child) {

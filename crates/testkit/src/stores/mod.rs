@@ -10,13 +10,13 @@ pub(crate) mod redis;
 use std::fs::{self, File};
 use std::future::Future;
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
+use crate::ports::free_ports;
 use crate::wait::eventually;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/stores/store.sh");
@@ -202,7 +202,7 @@ fn folder(root: &Path) -> PathBuf {
     folder
 }
 
-fn workspace() -> &'static Path {
+pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/testkit is two folders down")
 }
 
@@ -213,19 +213,6 @@ async fn locked(path: PathBuf, lock: fn(&File) -> std::io::Result<()>) -> File {
         Ok::<_, std::io::Error>(file)
     });
     locking.await.expect("locking does not panic").expect("the lock can be taken")
-}
-
-/// The first of several ports in a row that nobody listens on.
-fn free_ports(count: u16) -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let first = listener.local_addr().expect("it is bound").port();
-        drop(listener);
-        if first < u16::MAX - count && (first..first + count).all(free) {
-            return first;
-        }
-    }
 }
 
 fn tail(log: &Path) -> String {

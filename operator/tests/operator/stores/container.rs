@@ -173,9 +173,3 @@ impl Drop for Container {
         self.kill();
     }
 }
-
-/// A port that nobody listens on.
-pub(super) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it is bound").port()
-}

@@ -2,9 +2,9 @@
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor};
-use testkit::eventually;
+use testkit::{eventually, free_ports};
 
-use super::container::{Container, free_port};
+use super::container::Container;
 
 const OLD: &str = r#"it's "old" \ $1"#;
 const NEW: &str = "'); DROP TABLE kept; --";
@@ -16,7 +16,7 @@ struct Postgres {
 
 impl Postgres {
     fn new() -> Postgres {
-        let port = free_port();
+        let port = free_ports(1);
         Postgres { container: Container::of("postgres", &[("port = 5432", format!("port = {port}"))]), port }
     }
 

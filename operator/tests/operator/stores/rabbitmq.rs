@@ -3,9 +3,9 @@
 use lapin::{Connection, ConnectionProperties};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use testkit::eventually;
+use testkit::{eventually, free_ports};
 
-use super::container::{Container, free_port};
+use super::container::Container;
 
 const OLD: &str = r#"it's "old" \ $1"#;
 const NEW: &str = "and-this-is-new";
@@ -20,14 +20,14 @@ struct Rabbitmq {
 impl Rabbitmq {
     fn new() -> Rabbitmq {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let (port, management) = (free_port(), free_port());
+        let (port, management) = (free_ports(1), free_ports(1));
         let ports = [
             ("listeners.tcp.default = 5672", format!("listeners.tcp.default = {port}")),
             ("management.tcp.port = 15672", format!("management.tcp.port = {management}")),
         ];
         let container = Container::of("rabbitmq", &ports)
-            .variable("RABBITMQ_DIST_PORT", free_port())
-            .variable("ERL_EPMD_PORT", free_port());
+            .variable("RABBITMQ_DIST_PORT", free_ports(1))
+            .variable("ERL_EPMD_PORT", free_ports(1));
         let http = Client::builder().no_proxy().build().expect("a client");
         Rabbitmq { container, http, port, management }
     }
