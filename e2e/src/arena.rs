@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::ground::{Ground, ground, ground_apart, root};
 use crate::place::Place;
-use crate::{evidence, tools};
+use crate::{crash, evidence, tools};
 
 pub use crate::place::{PLATFORM, platform};
 
@@ -104,6 +104,9 @@ impl Arena {
     pub async fn kill_operator(&self) -> Result<()> {
         let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
         for pod in self.operators().await? {
+            // Kubelet lets the process of a pod that is gone go on for a second or two. One that has not begun yet has
+            // nothing to be killed.
+            let _ = crash::kill_container(&pod);
             let name = pod.metadata.name.unwrap_or_default();
             self.api::<Pod>().delete(&name, &now).await?;
         }

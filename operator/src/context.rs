@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
+use tracing_subscriber::filter::Targets;
 
 /// How the operator runs.
 #[derive(Clone, Debug, clap::Args)]
@@ -33,7 +34,7 @@ pub struct Options {
         long,
         env = "ORION_STOREKEEPER_IMAGE",
         value_name = "IMAGE",
-        default_value = concat!("ghcr.io/orion-platform/storekeeper:", env!("ORION_BUILD_VERSION")),
+        default_value_t = format!("ghcr.io/orion-platform/storekeeper:{}", crate::version()),
         global = true
     )]
     pub storekeeper_image: String,
@@ -61,9 +62,9 @@ pub struct Options {
     /// How many platforms are worked on at the same time.
     #[arg(long, env = "ORION_CONCURRENCY", value_name = "COUNT", default_value_t = 4, global = true)]
     pub concurrency: u16,
-    /// What is logged, as a filter of tracing: "info", "operator=debug,warn".
+    /// What is logged: a level, or levels of parts of the program, as in "operator=debug,warn".
     #[arg(long, env = "ORION_LOG", value_name = "FILTER", default_value = "info", global = true)]
-    pub log: String,
+    pub log: Targets,
 }
 
 impl Options {

@@ -4,10 +4,12 @@ use clap::{Parser, Subcommand};
 use operator::context::Options;
 use operator::{api, controller};
 use std::process::ExitCode;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Brings OrionPlatform objects up tier by tier, keeps them so, and takes them down in reverse.
 #[derive(Parser)]
-#[command(name = "operator", version = operator::VERSION)]
+#[command(name = "operator", version = operator::version())]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -25,6 +27,9 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Some(version) = option_env!("ORION_VERSION") {
+        operator::is_version(version);
+    }
     let cli = Cli::parse();
     // kube and the probe's client would each look for a provider of their own.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -42,7 +47,8 @@ async fn run(options: &Options) -> ExitCode {
         .json()
         .flatten_event(true)
         .with_span_list(false)
-        .with_env_filter(&options.log)
+        .finish()
+        .with(options.log.clone())
         .init();
     match controller::run(options).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,6 +26,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::arena::text_of;
 use crate::ground::root;
@@ -65,9 +68,10 @@ async fn prepare() -> Result<Stage> {
     if let Ok(filter) = std::env::var("ORION_STAGE_LOG") {
         // A thread has its namespace's name.
         tracing_subscriber::fmt()
-            .with_env_filter(filter)
             .with_thread_names(true)
             .with_writer(std::io::stderr)
+            .finish()
+            .with(filter.parse::<Targets>().context("ORION_STAGE_LOG")?)
             .init();
     }
     let options = Options {

@@ -27,7 +27,7 @@ pub fn in_cluster() -> anyhow::Result<Config> {
 /// A client of that cluster which gives up on an answer that doesn't come.
 pub fn of(mut config: Config, patience: Duration) -> anyhow::Result<Client> {
     // By this name the API server's audit log tells the operator's calls apart.
-    let name = HeaderValue::from_static(concat!("orion-operator/", env!("ORION_BUILD_VERSION")));
+    let name = HeaderValue::try_from(format!("orion-operator/{}", crate::version()))?;
     config.headers.push((USER_AGENT, name));
     config.read_timeout = Some(SILENCE);
     config.reset_reader_on_write = true;

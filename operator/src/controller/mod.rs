@@ -76,7 +76,7 @@ pub async fn run_with(
 ) -> anyhow::Result<()> {
     let own = client.default_namespace().to_owned();
     let scope = options.scope(&own);
-    tracing::info!(version = crate::VERSION, namespace = scope.as_deref().unwrap_or("(all)"), "starts");
+    tracing::info!(version = crate::version(), namespace = scope.as_deref().unwrap_or("(all)"), "starts");
     let leadership = if options.leader_elect { Leadership::none() } else { Leadership::always() };
     let election = Election::new(client.clone(), &own, options.lease.clone(), identity(), leadership.clone());
     let context = Arc::new(Context {

@@ -14,7 +14,6 @@ use super::rotate::{self, Rotation, Site};
 use super::{
     backups, explain, figures, foreign, lacking, namespace, prune, revisions, status, turns, volumes,
 };
-use crate::VERSION;
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus, RotationPhase};
 use crate::context::Context;
 use crate::plan::Plan;
@@ -202,7 +201,7 @@ impl Reconcile<'_> {
         if self.platform.spec.paused || !namespace::is_held(self.platform) {
             return Ok(Action::await_change());
         }
-        let (writer, version) = (&self.context.writer, self.platform.spec.version(VERSION));
+        let (writer, version) = (&self.context.writer, self.platform.spec.version(crate::version()));
         let data = SecretData::new();
         self.callers(&Applying { writer, platform: self.key, version, children, data, wish: None }).await?;
         Ok(Action::requeue(QUIET))

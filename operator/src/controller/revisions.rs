@@ -4,7 +4,6 @@ use super::cache::{Children, Key};
 use super::error::Error;
 use super::kinds::Kind;
 use super::writer::Writer;
-use crate::VERSION;
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformSpec, OrionPlatformStatus, Updates};
 use crate::context::Context;
 use crate::plan::{Inputs, plan};
@@ -85,11 +84,11 @@ fn render(context: &Context, platform: &OrionPlatform, spec: &OrionPlatformSpec)
         platform: &platform,
         storekeeper_image: &context.storekeeper_image,
         operator_namespace: &context.namespace,
-        operator_version: VERSION,
+        operator_version: crate::version(),
     };
     Revision {
-        version: spec.version(VERSION).to_owned(),
-        operator: VERSION.to_owned(),
+        version: spec.version(crate::version()).to_owned(),
+        operator: crate::version().to_owned(),
         floor: catalog::SCHEMA_FLOOR.to_owned(),
         plan: plan(&inputs),
         spec: platform.spec,

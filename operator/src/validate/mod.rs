@@ -3,7 +3,6 @@
 pub mod major;
 pub mod stores;
 
-use crate::VERSION;
 use crate::api::{Mode, OrionPlatform, OrionPlatformSpec};
 use crate::plan::cron::Schedule;
 use crate::plan::quantity;
@@ -63,10 +62,11 @@ fn unknown_services(spec: &OrionPlatformSpec) -> Vec<Invalid> {
 
 fn newer_version(spec: &OrionPlatformSpec) -> Option<Invalid> {
     let wanted = spec.version.as_deref()?;
-    (numbers(wanted) > numbers(VERSION)).then(|| Invalid {
+    (numbers(wanted) > numbers(crate::version())).then(|| Invalid {
         field: "spec.version".to_owned(),
         message: format!(
-            "{wanted} is newer than this operator: upgrade the operator first, or write at most {VERSION}"
+            "{wanted} is newer than this operator: upgrade the operator first, or write at most {}",
+            crate::version(),
         ),
     })
 }

@@ -7,26 +7,29 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::context::RequestContext;
 
 /// Libraries that retell at length what the chassis says in one line.
-const QUIET: &[&str] = &["fred=error", "lapin=error", "sqlx=warn", "hyper=warn", "async_rs=error"];
+const QUIET: &[(&str, LevelFilter)] = &[
+    ("async_rs", LevelFilter::ERROR),
+    ("fred", LevelFilter::ERROR),
+    ("hyper", LevelFilter::WARN),
+    ("lapin", LevelFilter::ERROR),
+    ("sqlx", LevelFilter::WARN),
+];
 
 pub(crate) fn start(service: &'static str, version: &'static str, filter: &str) -> Result<(), String> {
-    let mut directives =
-        EnvFilter::try_new(filter).map_err(|error| format!("ORION_LOG={filter}: {error}"))?;
+    let mut targets: Targets = filter.parse().map_err(|error| format!("ORION_LOG={filter}: {error}"))?;
     if !filter.contains('=') {
-        for directive in QUIET {
-            let directive = directive.parse().map_err(|error| format!("{directive}: {error}"))?;
-            directives = directives.add_directive(directive);
-        }
+        targets = targets.with_targets(QUIET.iter().copied());
     }
     Registry::default()
-        .with(directives)
+        .with(targets)
         .with(JsonLines { service, version })
         .try_init()
         .map_err(|error| error.to_string())

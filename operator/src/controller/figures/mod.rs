@@ -94,7 +94,7 @@ fn describe() {
         API_REQUESTS,
         "Requests to the API server by method and status code; code error: no answer."
     );
-    metrics::gauge!(BUILD_INFO, "version" => crate::VERSION).set(1.0);
+    metrics::gauge!(BUILD_INFO, "version" => crate::version()).set(1.0);
 }
 
 impl Figures {
