@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -44,17 +43,16 @@ pub(super) fn build(programs: &[Program]) -> Result<Vec<Built>> {
     programs.iter().map(|program| image(program, &program.name, &build_dir(), VERSION)).collect()
 }
 
-/// The operator of this very source, built as another version.
+/// The operator of this very source, built as another version: of all that is compiled only its `main` knows that.
 pub(super) fn next() -> Result<Built> {
-    let operator = programs().into_iter().find(|p| p.name == "operator").context("there is an operator")?;
-    let (version, dir) = (next_version(), paths::images().join("build-next"));
-    if !dir.exists() && build_dir().exists() {
-        // What it is built from is the same, and need not be built twice: only what knows the version is.
-        sh::run(Command::new("cp").arg("-al").arg(build_dir()).arg(&dir))?;
-    }
+    let all = programs();
+    let names: Vec<_> = all.iter().map(|p| p.name.as_str()).collect();
+    let operator = all.iter().find(|p| p.name == "operator").context("there is an operator")?;
+    let version = next_version();
+    // With the others, whose wishes decide with which features libraries are built: so they are built already.
     let step = format!("compile operator as {version} (static, release)");
-    progress::step(&step, || compile(&["operator"], &dir, Some(&version)))?;
-    image(&operator, "next-operator", &dir, &version)
+    progress::step(&step, || compile(&names, &build_dir(), Some(&version)))?;
+    image(operator, "next-operator", &build_dir(), &version)
 }
 
 fn next_version() -> String {
