@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 
-use crate::ground::{Ground, ground, ground_apart, root};
+use crate::ground::{Ground, ground, ground_apart, ground_policed, root};
 use crate::place::Place;
 use crate::{crash, evidence, tools};
 
@@ -49,6 +49,15 @@ pub async fn scene_apart(
     test: impl AsyncFnOnce(&Arena) -> Result<()>,
 ) -> Result<()> {
     scene_on(ground_apart(name, nodes).await?, name, test).await
+}
+
+/// The same on nodes that enforce NetworkPolicies.
+pub async fn scene_policed(
+    name: &str,
+    nodes: usize,
+    test: impl AsyncFnOnce(&Arena) -> Result<()>,
+) -> Result<()> {
+    scene_on(ground_policed(name, nodes).await?, name, test).await
 }
 
 async fn scene_on(

@@ -38,15 +38,20 @@ pub struct Image {
 /// The one cluster of this run, started by the first who asks.
 pub async fn ground() -> Result<Arc<Ground>> {
     static GROUND: OnceCell<Arc<Ground>> = OnceCell::const_new();
-    GROUND.get_or_try_init(async || prepare("e2e", 2).await.map(Arc::new)).await.cloned()
+    GROUND.get_or_try_init(async || prepare("e2e", 2, false).await.map(Arc::new)).await.cloned()
 }
 
 /// A cluster of a test's own, for what the others must not feel. It ends with the last who holds it.
 pub async fn ground_apart(name: &str, nodes: usize) -> Result<Arc<Ground>> {
-    prepare(name, nodes).await.map(Arc::new)
+    prepare(name, nodes, false).await.map(Arc::new)
 }
 
-async fn prepare(name: &str, nodes: usize) -> Result<Ground> {
+/// The same with nodes that enforce NetworkPolicies: on the others they are accepted and have no effect.
+pub async fn ground_policed(name: &str, nodes: usize) -> Result<Arc<Ground>> {
+    prepare(name, nodes, true).await.map(Arc::new)
+}
+
+async fn prepare(name: &str, nodes: usize, enforce_policies: bool) -> Result<Ground> {
     // Refused when a test of another crate was first in this process, and then it is there already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let images = images().await?;
@@ -55,6 +60,7 @@ async fn prepare(name: &str, nodes: usize) -> Result<Ground> {
         nodes,
         lifetime: Lifetime::WithParent,
         audit_log: true,
+        enforce_policies,
     };
     let cluster = Cluster::start(options, |line| eprintln!("e2e: {line}")).await?;
     for image in &images {

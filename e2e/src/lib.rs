@@ -18,6 +18,7 @@ pub mod record;
 pub mod stage;
 pub mod status;
 pub mod tools;
+pub mod traffic;
 
-pub use arena::{Arena, PATIENCE, eventually, scene, scene_apart};
+pub use arena::{Arena, PATIENCE, eventually, scene, scene_apart, scene_policed};
 pub use place::Place;

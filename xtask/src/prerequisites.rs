@@ -10,14 +10,26 @@ use crate::{paths, progress, sh};
 /// Programs that making images and linking need, with the Debian package of each.
 const PROGRAMS: &[(&str, &str)] = &[("cc", "build-essential"), ("tar", "tar"), ("chroot", "coreutils")];
 
-/// Installs what images and a native cluster need, as far as Debian has it.
-pub fn install(native: bool) -> Result<()> {
+/// What it is that a machine gets ready for; each takes all that the ones before it do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum For {
+    Images,
+    NativeCluster,
+    /// Some want a cluster that enforces NetworkPolicies.
+    EndToEndTests,
+}
+
+/// Installs what it takes, as far as Debian has it.
+pub fn install(what: For) -> Result<()> {
     let mut wanted: BTreeSet<&str> =
         PROGRAMS.iter().filter(|(p, _)| sh::which(p).is_none()).map(|p| p.1).collect();
     if !std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
         wanted.insert("ca-certificates");
     }
-    if native {
+    if what >= For::EndToEndTests {
+        wanted.extend(cluster::enforcement_prerequisites().iter().filter_map(|missing| missing.package));
+    }
+    if what >= For::NativeCluster {
         wanted.extend(cluster::prerequisites().iter().filter_map(|missing| missing.package));
         if sh::which("mmdebstrap").is_none() {
             wanted.insert("mmdebstrap");

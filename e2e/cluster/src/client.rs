@@ -36,6 +36,13 @@ impl Cluster {
         if let Err(missing) = machine::check_machine() {
             bail!("this machine can't run a cluster:\n  {}", missing.join("\n  "));
         }
+        if options.enforce_policies {
+            let missing: Vec<String> =
+                machine::enforcement_prerequisites().into_iter().map(|missing| missing.message).collect();
+            if !missing.is_empty() {
+                bail!("this machine can't enforce NetworkPolicies:\n  {}", missing.join("\n  "));
+            }
+        }
         for line in leftovers::clear_leftovers() {
             progress(&line);
         }

@@ -106,6 +106,9 @@ async fn run(state: StateDir, supervisor: u32) -> Result<()> {
         let _ = api_is_up.send(true);
         control_plane::start_controllers(&inside.state, &inside.network, &inside.launch);
         addons::apply(&inside.client, &inside.network).await?;
+        if inside.launch.enforce_policies {
+            addons::apply_enforcer(&inside.client).await?;
+        }
         wait_until(Duration::from_secs(60), "the controllers work", || inside.controllers_work()).await?;
         progress(started, "controllers and addons");
         anyhow::Ok(())

@@ -33,6 +33,9 @@ async fn aside<T: Send + 'static>(
 /// Builds what is missing and starts a supervisor; comes back when the cluster is up.
 pub(crate) async fn launch(options: &Options, state: StateDir, progress: &impl Fn(&str)) -> Result<Cluster> {
     aside(progress, |say| parts::build_missing(parts::PARTS, &|line| say(line.to_owned()))).await?;
+    if options.enforce_policies {
+        aside(progress, |say| parts::build_missing(parts::ENFORCER, &|line| say(line.to_owned()))).await?;
+    }
     let program = aside(progress, |say| program::find_or_build(&|line| say(line.to_owned()))).await?;
     let started = Instant::now();
     std::fs::create_dir_all(runs())?;
@@ -40,7 +43,8 @@ pub(crate) async fn launch(options: &Options, state: StateDir, progress: &impl F
         nodes: options.nodes,
         lifetime: options.lifetime,
         audit_log: options.audit_log,
-        search_path: parts::search_path()?,
+        enforce_policies: options.enforce_policies,
+        search_path: parts::search_path(options.enforce_policies)?,
     };
     let mut child = Command::new(&program)
         .arg("supervise")

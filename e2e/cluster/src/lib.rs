@@ -19,6 +19,7 @@ mod machine;
 mod node_init;
 mod parts;
 mod paths;
+mod pods;
 mod program;
 mod supervise;
 mod wire;
@@ -28,8 +29,9 @@ use serde::{Deserialize, Serialize};
 pub use archive::{ImageFile, write_image};
 pub use client::Cluster;
 pub use leftovers::clear_leftovers;
-pub use machine::{Missing, check_machine, prerequisites};
+pub use machine::{Missing, check_machine, enforcement_prerequisites, prerequisites};
 pub use parts::{build_parts, part_binary};
+pub use pods::in_network_of;
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct Options {
     pub lifetime: Lifetime,
     /// Whether the API server writes every request's metadata to a file.
     pub audit_log: bool,
+    /// Whether nodes enforce NetworkPolicies. It takes more of the machine: see [`enforcement_prerequisites`].
+    pub enforce_policies: bool,
 }
 
 /// When a cluster ends by itself.

@@ -41,6 +41,27 @@ const PROBES: &[(&str, &str)] = &[
     ),
 ];
 
+/// Programs that the enforcer of NetworkPolicies runs, and the Debian package each comes from.
+const ENFORCEMENT_PROGRAMS: &[(&str, &str)] =
+    &[("iptables", "iptables"), ("iptables-restore", "iptables"), ("ipset", "ipset")];
+
+/// What one kernel must allow beyond that for NetworkPolicies to be enforced.
+const ENFORCEMENT_PROBES: &[(&str, &str)] = &[
+    (
+        "a bridge's packets to be filtered (module br_netfilter)",
+        "echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables",
+    ),
+    (
+        "rules over sets of addresses (modules ip_set_hash_ip, ip_set_hash_net, xt_set, xt_addrtype, xt_physdev, xt_NFLOG)",
+        "ipset create probe hash:ip && ipset create probes hash:net && iptables -N PROBE \
+         && iptables -A PROBE -m set --match-set probe src -m set --match-set probes dst -j MARK --set-xmark 0x1/0x1 \
+         && iptables -A PROBE -m addrtype --src-type LOCAL -m conntrack --ctstate NEW -j ACCEPT \
+         && iptables -A PROBE -m mark --mark 0x1/0x1 -m limit --limit 1/minute -j NFLOG --nflog-group 100 \
+         && iptables -A FORWARD -m physdev --physdev-is-bridged -m comment --comment probe -j PROBE \
+         && iptables -A PROBE -j REJECT",
+    ),
+];
+
 /// Everything this machine lacks; empty when a cluster can run. A caller that may install packages finds their names.
 pub fn prerequisites() -> Vec<Missing> {
     let mut missing = Vec::new();
@@ -73,9 +94,22 @@ pub fn prerequisites() -> Vec<Missing> {
     }
     // A probe that fails for want of its own program would only repeat what has been said.
     if missing.is_empty() {
-        missing.extend(kernel());
+        missing.extend(refused(PROBES));
+        missing.extend(controllers());
     }
     missing
+}
+
+/// Everything beyond [`prerequisites`] that this machine lacks for a cluster that enforces NetworkPolicies.
+pub fn enforcement_prerequisites() -> Vec<Missing> {
+    let lacking = ENFORCEMENT_PROGRAMS.iter().filter(|(program, _)| find_program(program).is_none());
+    let missing: Vec<Missing> = lacking
+        .map(|(program, package)| Missing {
+            message: format!("the program {program} is missing: apt-get install {package}"),
+            package: Some(package),
+        })
+        .collect();
+    if missing.is_empty() { refused(ENFORCEMENT_PROBES) } else { missing }
 }
 
 /// The same as one line each, for those who only want to know whether to go on.
@@ -84,9 +118,10 @@ pub fn check_machine() -> Result<(), Vec<String>> {
     if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
-fn kernel() -> Vec<Missing> {
+/// The probes that this kernel refuses, and why.
+fn refused(probes: &[(&str, &str)]) -> Vec<Missing> {
     let mut missing = Vec::new();
-    for (what, script) in PROBES {
+    for (what, script) in probes {
         let done = Command::new("unshare")
             .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script])
             .env("PATH", search_path())
@@ -100,13 +135,15 @@ fn kernel() -> Vec<Missing> {
         let message = format!("this kernel or container doesn't allow {what}: {reason}");
         missing.push(Missing { message, package: None });
     }
-    for controller in crate::cgroups::REQUIRED {
-        if !crate::cgroups::has(controller) {
-            let message = format!("the cgroup controller {controller} isn't mounted under /sys/fs/cgroup");
-            missing.push(Missing { message, package: None });
-        }
-    }
     missing
+}
+
+fn controllers() -> impl Iterator<Item = Missing> {
+    let lacking = crate::cgroups::REQUIRED.iter().filter(|controller| !crate::cgroups::has(controller));
+    lacking.map(|controller| Missing {
+        message: format!("the cgroup controller {controller} isn't mounted under /sys/fs/cgroup"),
+        package: None,
+    })
 }
 
 /// A program on PATH, or in the folders for administration that a plain user's PATH leaves out.

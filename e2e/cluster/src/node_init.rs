@@ -15,11 +15,16 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 
+use crate::inside::network::SERVICES;
 use crate::paths::StateDir;
 
 /// What the inside says to a node, in this order.
 pub(crate) const NETWORK_IS_UP: &str = "network";
 pub(crate) const START_KUBELET: &str = "kubelet";
+/// Where the cluster enforces NetworkPolicies.
+pub(crate) const START_ENFORCER: &str = "kube-router";
+/// Of the network namespace of whoever writes it.
+const FILTER_BRIDGES: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 /// What a node says first: its namespaces exist.
 pub(crate) const UP: &str = "up";
 
@@ -86,6 +91,15 @@ impl Node {
         let arguments: Vec<String> = match program {
             "containerd" => vec!["--config".into(), file("containerd.toml")],
             "kube-proxy" => vec!["--config".into(), file("proxy.json")],
+            START_ENFORCER => vec![
+                format!("--kubeconfig={}", file("kube-router.conf")),
+                format!("--hostname-override={}", self.name),
+                format!("--service-cluster-ip-range={SERVICES}"),
+                "--run-firewall=true".into(),
+                "--run-router=false".into(),
+                "--run-service-proxy=false".into(),
+                "--health-port=0".into(),
+            ],
             _ => vec![
                 format!("--config={}", file("kubelet.json")),
                 format!("--kubeconfig={}", file("kubelet.conf")),
@@ -125,10 +139,14 @@ impl Node {
                 Err(Errno::ECHILD | Errno::EINTR) => {}
                 Err(error) => return Err(error).context("wait for processes"),
             }
-            if let Ok(order) = orders.recv_timeout(Duration::from_millis(200))
-                && order == START_KUBELET
-            {
-                self.start("kubelet")?;
+            match orders.recv_timeout(Duration::from_millis(200)).as_deref() {
+                Ok(START_KUBELET) => self.start(START_KUBELET)?,
+                Ok(START_ENFORCER) => {
+                    // Pods of one node meet on a bridge: what goes over it must come by the rules as well.
+                    std::fs::write(FILTER_BRIDGES, "1").context("have bridges filtered")?;
+                    self.start(START_ENFORCER)?;
+                }
+                _ => {}
             }
         }
     }

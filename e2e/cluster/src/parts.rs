@@ -101,6 +101,16 @@ pub(crate) const PARTS: &[Part] = &[
     },
 ];
 
+/// What enforces NetworkPolicies on a node: kube-router, its firewall alone. Newer versions than 2.1.0
+/// could not be had as a Go module; tests are all that it runs under.
+pub(crate) const ENFORCER: &[Part] = &[Part {
+    name: "kube-router",
+    programs: &[("kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router")],
+    ldflags: STRIPPED,
+    tags: "",
+    cgo: false,
+}];
+
 /// What no cluster needs: programs that tests run beside one.
 const TOOLS: &[Part] = &[Part {
     name: "s3",
@@ -145,9 +155,10 @@ fn parts_folder() -> PathBuf {
     crate::paths::target().join("parts")
 }
 
-/// Builds every part that is missing: what takes minutes the first time, done before somebody waits for a cluster.
+/// Builds every part of a cluster that is missing, and what enforces policies: what takes minutes the first time, done before somebody waits for a cluster.
 pub fn build_parts() -> Result<()> {
-    build_missing(PARTS, &|line| eprintln!("{line}"))
+    build_missing(PARTS, &|line| eprintln!("{line}"))?;
+    build_missing(ENFORCER, &|line| eprintln!("{line}"))
 }
 
 /// The path of one program (`kubectl`, `helm`, `kubelet`, …), its part built first where it is missing. That part
@@ -165,10 +176,11 @@ pub fn part_binary(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The folders of all parts in the form of PATH: containerd finds its shim and kubelet its helpers there.
-pub(crate) fn search_path() -> Result<String> {
+/// The folders of a cluster's parts in the form of PATH: containerd finds its shim and kubelet its helpers there.
+pub(crate) fn search_path(enforce_policies: bool) -> Result<String> {
     let mut folders = Vec::new();
-    for part in PARTS {
+    let enforcer = if enforce_policies { ENFORCER } else { &[] };
+    for part in PARTS.iter().chain(enforcer) {
         folders.push(part.folder()?.display().to_string());
     }
     folders.push("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());

@@ -13,6 +13,7 @@ pub(crate) struct Launch {
     pub(crate) nodes: usize,
     pub(crate) lifetime: Lifetime,
     pub(crate) audit_log: bool,
+    pub(crate) enforce_policies: bool,
     /// PATH of everything in the cluster: it begins with the parts' folders.
     pub(crate) search_path: String,
 }

@@ -79,6 +79,7 @@ async fn prepare() -> Result<Stage> {
         nodes: 0,
         lifetime: Lifetime::WithParent,
         audit_log: false,
+        enforce_policies: false,
     };
     let cluster = Cluster::start(options, |line| eprintln!("stage: {line}")).await?;
     let upstream = client(&cluster).await?;

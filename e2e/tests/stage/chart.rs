@@ -40,7 +40,13 @@ impl Ground {
     pub(crate) async fn new(name: &str) -> Result<Ground> {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let name = format!("{name}-{}", std::process::id());
-        let options = Options { name, nodes: 0, lifetime: Lifetime::WithParent, audit_log: false };
+        let options = Options {
+            name,
+            nodes: 0,
+            lifetime: Lifetime::WithParent,
+            audit_log: false,
+            enforce_policies: false,
+        };
         let cluster = Cluster::start(options, |line| eprintln!("chart: {line}")).await?;
         let client = Client::try_from(config(&cluster).await?)?;
         Ok(Ground { cluster, client })

@@ -16,7 +16,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{paths, prerequisites, progress};
+use crate::prerequisites::{self, For};
+use crate::{paths, progress};
 
 pub use binaries::{VERSION, programs};
 pub use recipes::RECIPES;
@@ -102,7 +103,7 @@ pub fn stores() -> Result<Vec<Built>> {
 /// The command: builds and says what there is.
 pub fn command(only: &[String]) -> Result<()> {
     let start = Instant::now();
-    prerequisites::install(false)?;
+    prerequisites::install(For::Images)?;
     let built = build(only)?;
     println!("\n{:<10} {:>9}  {:<12}  reference", "image", "MB", "digest");
     for image in &built {
@@ -128,7 +129,7 @@ pub fn next_command() -> Result<()> {
 }
 
 pub fn stores_command() -> Result<()> {
-    prerequisites::install(false)?;
+    prerequisites::install(For::Images)?;
     stores()?;
     for recipe in RECIPES {
         println!("{}", stable_path(recipe.name).display());

@@ -21,7 +21,13 @@ pub(super) fn find() -> Result<Option<Target>> {
 
 pub(super) fn create(nodes: usize) -> Result<Target> {
     progress::step(&format!("start the project's own Kubernetes, {nodes} nodes"), || {
-        let options = Options { name: NAME.into(), nodes, lifetime: Lifetime::Detached, audit_log: true };
+        let options = Options {
+            name: NAME.into(),
+            nodes,
+            lifetime: Lifetime::Detached,
+            audit_log: true,
+            enforce_policies: false,
+        };
         target(wait(Cluster::start(options, progress::note))?)
     })
 }

@@ -4,7 +4,8 @@ use anyhow::{Result, bail};
 
 use super::{Target, kind};
 use crate::cli::On;
-use crate::{prerequisites, sh};
+use crate::prerequisites::{self, For};
+use crate::sh;
 
 /// The choice, said aloud; prerequisites of the native cluster are installed on the way.
 pub fn pick(asked: Option<On>) -> Result<On> {
@@ -13,7 +14,7 @@ pub fn pick(asked: Option<On>) -> Result<On> {
     let native = on == On::Native;
     // Nothing is compiled or packed for a cluster that fetches its images.
     if on != On::Current {
-        prerequisites::install(native)?;
+        prerequisites::install(if native { For::NativeCluster } else { For::Images })?;
     }
     if native && let Err(missing) = cluster::check_machine() {
         bail!("this machine cannot run the project's own Kubernetes:\n{}", indent(&missing));

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 
 use crate::cli::Step;
-use crate::{images, prerequisites, progress, sh};
+use crate::prerequisites::{self, For};
+use crate::{images, progress, sh};
 
 /// Crates whose tests need a whole cluster: they are the end-to-end step.
 const ON_A_CLUSTER: &[&str] = &["cluster", "e2e"];
@@ -72,7 +73,11 @@ impl Step {
 pub fn command(only: &[Step]) -> Result<()> {
     let start = Instant::now();
     let steps = if only.is_empty() { Step::value_variants() } else { only };
-    prerequisites::install(steps.contains(&Step::E2e) || steps.contains(&Step::Unit))?;
+    prerequisites::install(match steps {
+        _ if steps.contains(&Step::E2e) => For::EndToEndTests,
+        _ if steps.contains(&Step::Unit) => For::NativeCluster,
+        _ => For::Images,
+    })?;
     let mut times = vec![];
     for (index, step) in steps.iter().enumerate() {
         println!("\n── {}/{}  {} ──", index + 1, steps.len(), step.title());

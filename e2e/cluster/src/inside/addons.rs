@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -13,6 +14,33 @@ pub(crate) const STORAGE_CLASS: &str = "local";
 /// Its volumes are no larger than their claims, and are lost with their node.
 pub(crate) const SIZED_CLASS: &str = "local-sized";
 pub(crate) const PROVISIONER: &str = "orion.test/local";
+
+/// The user that enforces NetworkPolicies.
+pub(crate) const ENFORCER: &str = "system:kube-router";
+
+/// Lets it read all that policies are about, and change nothing.
+pub(crate) async fn apply_enforcer(client: &kube::Client) -> Result<()> {
+    let as_us = PatchParams::apply("orion-cluster").force();
+    let read = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"]});
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": ENFORCER},
+        "rules": [
+            read("", &["pods", "namespaces", "nodes", "services", "endpoints"]),
+            read("networking.k8s.io", &["networkpolicies"]),
+            read("discovery.k8s.io", &["endpointslices"]),
+        ],
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": ENFORCER},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ENFORCER},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": ENFORCER}],
+    });
+    let (roles, bindings) =
+        (Api::<ClusterRole>::all(client.clone()), Api::<ClusterRoleBinding>::all(client.clone()));
+    roles.patch(ENFORCER, &as_us, &Patch::Apply(role)).await.context("apply the enforcer's role")?;
+    bindings.patch(ENFORCER, &as_us, &Patch::Apply(binding)).await.context("bind the enforcer's role")?;
+    Ok(())
+}
 
 pub(crate) async fn apply(client: &kube::Client, network: &Network) -> Result<()> {
     let as_us = PatchParams::apply("orion-cluster").force();

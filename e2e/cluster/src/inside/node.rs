@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::{Inside, control_plane, node_files, wait_until};
 use crate::exec::run_async;
-use crate::node_init::{NETWORK_IS_UP, START_KUBELET, UP};
+use crate::node_init::{NETWORK_IS_UP, START_ENFORCER, START_KUBELET, UP};
 use crate::{cgroups, node_init};
 
 pub(crate) struct Node {
@@ -48,7 +48,9 @@ impl Inside {
             &format!("the node {name} is Ready"),
             async || matches!(nodes.get_opt(name).await, Ok(Some(node)) if is_ready(&node, boot)),
         )
-        .await
+        .await?;
+        // It looks its own node up and gives up where there is none.
+        if self.launch.enforce_policies { node.order(START_ENFORCER).await } else { Ok(()) }
     }
 
     async fn next_number(&self, name: &str) -> Result<u8> {
@@ -68,6 +70,9 @@ impl Inside {
         cgroups::create(&cgroup)?;
         node_files::write(&self.state, &self.network, &self.launch, name, number, &cgroup)?;
         self.pki.node_kubeconfig(&self.state.node(name).join("kubelet.conf"), name)?;
+        if self.launch.enforce_policies {
+            self.pki.enforcer_kubeconfig(&self.state.node(name).join("kube-router.conf"))?;
+        }
         let ip = self.network.node(number);
         let log = node_init::append(&self.state.log(name))?;
         let mut process = Command::new("unshare")

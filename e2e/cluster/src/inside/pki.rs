@@ -74,6 +74,11 @@ impl Pki {
         self.kubeconfig(path, &format!("system:node:{node}"), Some("system:nodes"))
     }
 
+    /// What enforces NetworkPolicies: its rights are an addon's.
+    pub(crate) fn enforcer_kubeconfig(&self, path: &Path) -> Result<()> {
+        self.kubeconfig(path, super::addons::ENFORCER, None)
+    }
+
     fn kubeconfig(&self, path: &Path, user: &str, group: Option<&str>) -> Result<()> {
         let (certificate, key) = client(&self.authority, user, group)?;
         let server = &self.server;

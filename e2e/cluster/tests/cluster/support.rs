@@ -25,7 +25,13 @@ pub(crate) fn name(of: &str) -> String {
 }
 
 pub(crate) fn options(of: &str, nodes: usize) -> Options {
-    Options { name: name(of), nodes, lifetime: Lifetime::WithParent, audit_log: false }
+    Options {
+        name: name(of),
+        nodes,
+        lifetime: Lifetime::WithParent,
+        audit_log: false,
+        enforce_policies: false,
+    }
 }
 
 pub(crate) async fn start(of: &str, nodes: usize) -> Result<Cluster> {
