@@ -3,6 +3,7 @@
 mod command_line;
 mod crd;
 mod flow_login;
+mod network_policies;
 mod operator_backup;
 mod operator_blocked;
 mod operator_delete;
