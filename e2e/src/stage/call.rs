@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::{Method, Request};
 use serde_json::Value;
 
+use super::state::without_hashes;
+
 #[derive(Clone, Debug)]
 pub struct Call {
     /// Since the scene began.
@@ -56,6 +58,29 @@ impl Call {
 
     pub fn writes(&self) -> bool {
         !matches!(self.verb, "get" | "list" | "watch")
+    }
+
+    /// What it does to which thing, whenever and by whomever it is done.
+    pub fn likeness(&self) -> String {
+        let Call { verb, resource, subresource, .. } = self;
+        let thing = if resource.is_empty() { self.path.clone() } else { without_hashes(&self.name) };
+        // Of one kind, and told apart by what is looked for.
+        let narrow = if *verb == "list" && self.query.contains("name%3D") { "one unit's" } else { "" };
+        format!("{verb} {resource} {thing} {subresource} {narrow}")
+    }
+
+    /// What it says, without what is random in it or counts.
+    fn said(&self) -> String {
+        let mut body = self.body.clone();
+        if let Some(secret) = body.as_object_mut().filter(|_| self.on("secrets")) {
+            secret.remove("data");
+        }
+        without_hashes(&body.to_string()).replace(|c: char| c.is_ascii_digit(), "")
+    }
+
+    /// Whether it does and says the same.
+    pub fn is_like(&self, other: &Call) -> bool {
+        self.likeness() == other.likeness() && self.said() == other.said()
     }
 
     /// It made the object, by whichever verb.

@@ -1,7 +1,8 @@
 //! What may go wrong between an operator and the API server.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::call::Call;
 
@@ -57,5 +58,23 @@ pub fn every_from(
         let count = if meant(call) { seen.fetch_add(1, Ordering::SeqCst) + 1 } else { return Fault::None };
         let hit = count >= first && (count - first).is_multiple_of(stride);
         if hit { fault } else { Fault::None }
+    })
+}
+
+/// This fault for each call that is unlike any before it: whoever comes to the same call again gets through. What is done
+/// to one thing gets through after `most` of them, in whatever ways they differ.
+pub fn each_once(most: usize, fault: Fault, meant: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Script {
+    let seen: Mutex<BTreeMap<String, Vec<Call>>> = Mutex::default();
+    Arc::new(move |call| {
+        if !meant(call) {
+            return Fault::None;
+        }
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let alike = seen.entry(call.likeness()).or_default();
+        if alike.len() >= most || alike.iter().any(|before| before.is_like(call)) {
+            return Fault::None;
+        }
+        alike.push(call.clone());
+        fault
     })
 }

@@ -38,8 +38,9 @@ use actor::{Actor, Fate};
 use process::Operator;
 use proxy::Proxy;
 
-/// How long anything may take here before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long anything may take here before a test gives up on it: an operator that is killed again and again, on a machine
+/// that does much else, comes along slowly.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// What all tests of a run stand on. It ends with the process.
 struct Stage {

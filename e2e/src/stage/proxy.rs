@@ -196,6 +196,9 @@ impl Line {
         // Each hop has its own.
         head.headers.remove("transfer-encoding");
         head.headers.remove("content-length");
+        if watches && fault == Fault::CrashAfter {
+            return self.kill().await;
+        }
         if watches && head.status.is_success() {
             self.proxy.answered(index, head.status.as_u16());
             return Ok(Response::from_parts(head, self.proxy.stream(answer, self.dead.clone())));

@@ -8,6 +8,7 @@ use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use operator::controller::kinds::{KINDS, Kind, Role};
 use operator::plan::{CONFIG_HASH, SECRET_HASH};
+use operator::rotation::TURN;
 use serde_json::{Map, Value, json};
 
 use crate::place::{PLATFORM, Place};
@@ -128,6 +129,7 @@ const FORGOTTEN: &[&str] = &[
     "startTime",
     "completionTime",
     "since",
+    "lastRotation",
     "volumeName",
     "selfLink",
 ];
@@ -186,6 +188,7 @@ fn clean(value: &mut Value, namespace: &str) {
             for (key, value) in map.iter_mut() {
                 match key.as_str() {
                     CONFIG_HASH | SECRET_HASH => *value = json!("HASH"),
+                    TURN => *value = without_time(value),
                     _ => clean(value, namespace),
                 }
             }
@@ -196,8 +199,15 @@ fn clean(value: &mut Value, namespace: &str) {
     }
 }
 
+/// The turn of accounts, whenever it came.
+fn without_time(turn: &Value) -> Value {
+    let mut turn: Value = turn.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    forget(&mut turn, &["rotated"]);
+    turn
+}
+
 /// Eight hexadecimal digits in a row are a hash of something.
-fn without_hashes(text: &str) -> String {
+pub(super) fn without_hashes(text: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric();
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,40 +1,20 @@
-//! The operator is killed at every call by which it changes anything, just after the API server has done it, and just
-//! before: what comes of it in the end is what comes of it undisturbed.
+//! What is under way while the operator is killed.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use e2e::stage::actor::Fate;
-use e2e::stage::fault::{Fault, Script, every_from, nth};
-use e2e::stage::state::State;
-use e2e::stage::{Scene, scene, state};
 use e2e::status;
-use futures::future::LocalBoxFuture;
-use futures::{StreamExt, TryStreamExt};
-use operator::api::Phase;
+use operator::api::{OrionPlatform, Phase, RotationPhase};
+use operator::rotation::ROTATE;
 use serde_json::json;
 
-use crate::support::{BROKEN, OLD, QUIET, SOON, is, service};
-
-/// A run's operator is killed at every seventh write, so that seven runs together have it killed at each one.
-const STRIDE: usize = 7;
-/// With this set, a run's operator is killed once, and there are as many runs as there are writes. It takes long.
-const SINGLY: &str = "ORION_STAGE_CRASH_SINGLY";
-/// How many of the runs are under way at a time.
-const AT_ONCE: usize = 4;
-
-/// What is there before, and what is done while the operator dies.
-#[derive(Clone, Copy)]
-struct Story {
-    name: &'static str,
-    before: Step,
-    disturbed: Step,
-}
-
-type Step = for<'a> fn(&'a Scene) -> LocalBoxFuture<'a, Result<()>>;
+use super::{Story, everywhere};
+use crate::support::{BROKEN, OLD, SOON, is, service};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_install_ends_the_same_wherever_the_operator_is_killed() -> Result<()> {
     everywhere(Story {
         name: "install",
+        share: 0,
         before: |_| Box::pin(async { Ok(()) }),
         disturbed: |scene| {
             Box::pin(async {
@@ -50,6 +30,7 @@ async fn an_install_ends_the_same_wherever_the_operator_is_killed() -> Result<()
 async fn an_update_ends_the_same_wherever_the_operator_is_killed() -> Result<()> {
     everywhere(Story {
         name: "update",
+        share: 1,
         before: |scene| {
             Box::pin(async {
                 let services = json!([{"name": "user", "replicas": 2}]);
@@ -73,6 +54,7 @@ async fn an_update_ends_the_same_wherever_the_operator_is_killed() -> Result<()>
 async fn a_rollback_ends_the_same_wherever_the_operator_is_killed() -> Result<()> {
     everywhere(Story {
         name: "rollback",
+        share: 2,
         before: |scene| {
             Box::pin(async {
                 let broken = |_: &str, image: &str| match image == BROKEN {
@@ -98,6 +80,7 @@ async fn a_rollback_ends_the_same_wherever_the_operator_is_killed() -> Result<()
 async fn a_deletion_ends_the_same_wherever_the_operator_is_killed() -> Result<()> {
     everywhere(Story {
         name: "delete",
+        share: 3,
         before: |scene| {
             Box::pin(async {
                 scene.apply(json!({"exposure": {"nodePort": {}}})).await?;
@@ -118,52 +101,28 @@ async fn a_deletion_ends_the_same_wherever_the_operator_is_killed() -> Result<()
     .await
 }
 
-/// Runs the story undisturbed, and then with the operator killed at every write of it.
-async fn everywhere(story: Story) -> Result<()> {
-    let (expected, writes) = run(story, "calm", None).await?;
-    ensure!(writes > STRIDE, "{}: only {writes} writes", story.name);
-    let singly = std::env::var_os(SINGLY).is_some();
-    let runs = [(Fault::CrashAfter, "after"), (Fault::CrashBefore, "before")].into_iter().flat_map(
-        |(fault, when)| {
-            let last = if singly { writes } else { STRIDE };
-            (1..=last).map(move |n| {
-                let written = |call: &e2e::stage::call::Call| call.writes();
-                let script = match singly {
-                    true => nth(n, fault, written),
-                    false => every_from(n, STRIDE, fault, written),
-                };
-                (format!("{when}-{n}"), script)
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_ends_the_same_wherever_the_operator_is_killed() -> Result<()> {
+    everywhere(Story {
+        name: "rotation",
+        share: 4,
+        before: |scene| {
+            Box::pin(async {
+                scene.apply(json!({})).await?;
+                scene.until_ready().await.map(drop)
             })
         },
-    );
-    let compared = runs.map(|(name, script)| {
-        let expected = &expected;
-        async move {
-            let (there, _) = run(story, &name, Some(script)).await?;
-            match there.difference(expected) {
-                None => Ok(()),
-                Some(difference) => anyhow::bail!("{}, killed {name}:\n{difference}", story.name),
-            }
-        }
-    });
-    futures::stream::iter(compared.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
-}
-
-/// What there is in the end, and how many writes it took.
-async fn run(story: Story, name: &str, script: Option<Script>) -> Result<(State, usize)> {
-    let name = format!("crash-{}-{name}", story.name);
-    let outcome = scene(&name, async |scene| {
-        (story.before)(scene).await.context("before")?;
-        scene.quiet_for(QUIET).await?;
-        let before = writes(scene);
-        scene.proxy.play(script.clone());
-        (story.disturbed)(scene).await?;
-        scene.quiet_for(QUIET).await?;
-        Ok((state::of(scene).await?, writes(scene) - before))
-    });
-    outcome.await.context(name)
-}
-
-fn writes(scene: &Scene) -> usize {
-    scene.proxy.calls().iter().filter(|call| call.writes()).count()
+        disturbed: |scene| {
+            Box::pin(async {
+                scene.annotate(ROTATE, Some("first")).await?;
+                let rotated = |platform: &OrionPlatform| {
+                    let credentials = platform.status.as_ref().and_then(|status| status.credentials.as_ref());
+                    let ended = credentials.filter(|c| c.phase == RotationPhase::Settled);
+                    ended.is_some_and(|c| c.last_rotation.is_some()) && status::is_ready(platform)
+                };
+                scene.until("the accounts are replaced", rotated).await.map(drop)
+            })
+        },
+    })
+    .await
 }
