@@ -80,15 +80,21 @@ pub enum Command {
     },
     /// Measure, as a table and as JSON under target/bench; never fails for a slow figure
     Bench {
-        /// What to measure [default: all]
+        /// What to measure [default: all that needs the platform that is up; operator-scale only by name]
         #[arg(value_enum, value_name = "FIGURE")]
         figures: Vec<Figure>,
         /// How often `install` and `build` are measured; the median is shown
         #[arg(long, default_value_t = 3, value_name = "TIMES")]
         repeat: usize,
-        /// How long `idle` watches, in seconds
+        /// How long `idle` and `operator-scale` watch an operator at rest, in seconds
         #[arg(long, default_value_t = 120, value_name = "SECONDS")]
         idle_for: u64,
+        /// With operator-scale: how many platforms, one figure each; 1,000 take half an hour on two cores
+        #[arg(long, value_delimiter = ',', default_value = "1,100,1000", value_name = "COUNTS")]
+        platforms: Vec<usize>,
+        /// With operator-scale: a built operator, to compare it with this source's
+        #[arg(long, value_name = "FILE")]
+        operator: Option<PathBuf>,
     },
 }
 
@@ -162,4 +168,7 @@ pub enum Figure {
     Idle,
     /// Edit of one service to its new pod ready
     Build,
+    /// The operator with 1, 100 and 1,000 platforms whose nodes KWOK plays, on a control plane of its own: memory, CPU
+    /// and API calls at rest, and the delay from an edit to the first write. Needs root, and no platform that is up
+    OperatorScale,
 }

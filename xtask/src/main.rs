@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind::BrokenPipe;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use xtask::cli::{Cli, Command};
@@ -22,7 +23,11 @@ fn main() -> ExitCode {
         Command::Crds { check } => xtask::crds::command(check),
         Command::Chart { check } => xtask::chart::command(check),
         Command::Test { only } => xtask::test::command(&only),
-        Command::Bench { figures, repeat, idle_for } => xtask::bench::command(&figures, repeat, idle_for),
+        Command::Bench { figures, repeat, idle_for, platforms, operator } => {
+            let idle = Duration::from_secs(idle_for.max(10));
+            let scale = xtask::bench::Scale { sizes: &platforms, operator: operator.as_deref(), idle };
+            xtask::bench::command(&figures, repeat, idle_for, &scale)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

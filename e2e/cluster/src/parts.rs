@@ -112,13 +112,22 @@ pub(crate) const ENFORCER: &[Part] = &[Part {
 }];
 
 /// What no cluster needs: programs that tests run beside one.
-const TOOLS: &[Part] = &[Part {
-    name: "s3",
-    programs: &[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
-    ldflags: STRIPPED,
-    tags: "",
-    cgo: false,
-}];
+const TOOLS: &[Part] = &[
+    Part {
+        name: "s3",
+        programs: &[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
+        ldflags: STRIPPED,
+        tags: "",
+        cgo: false,
+    },
+    Part {
+        name: "kwok",
+        programs: &[("kwok", "sigs.k8s.io/kwok/cmd/kwok")],
+        ldflags: STRIPPED,
+        tags: "",
+        cgo: false,
+    },
+];
 
 impl Part {
     /// The folder with its go.mod.

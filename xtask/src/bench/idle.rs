@@ -69,7 +69,7 @@ fn operator(bench: &Bench) -> Result<stats::Usage> {
     ours.context("the kubelets know no container `operator`")
 }
 
-fn calls(log: &Path, begin: u64, time: Duration) -> Result<BTreeMap<String, f64>> {
+pub(super) fn calls(log: &Path, begin: u64, time: Duration) -> Result<BTreeMap<String, f64>> {
     let mut file = std::fs::File::open(log)?;
     file.seek(SeekFrom::Start(begin))?;
     let user = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:");

@@ -7,12 +7,12 @@ mod footprint;
 mod idle;
 mod install;
 mod pods;
+mod scale;
 mod stats;
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::Figure;
@@ -26,19 +26,32 @@ struct Bench {
     platform: status::Platform,
 }
 
-pub fn command(figures: &[Figure], repeat: usize, idle_for: u64) -> Result<()> {
+pub use scale::Wanted as Scale;
+
+/// What needs the platform that is up; the default.
+const OF_THE_PLATFORM: [Figure; 4] = [Figure::Footprint, Figure::Install, Figure::Idle, Figure::Build];
+
+pub fn command(figures: &[Figure], repeat: usize, idle_for: u64, scale: &Scale<'_>) -> Result<()> {
+    let figures = if figures.is_empty() { &OF_THE_PLATFORM } else { figures };
+    if figures.contains(&Figure::OperatorScale) {
+        scale::measure(scale)?;
+    }
+    let figures: Vec<Figure> = figures.iter().copied().filter(|f| *f != Figure::OperatorScale).collect();
+    if figures.is_empty() {
+        return Ok(());
+    }
     let target = Target::running()?;
     let Some(platform) = status::platforms(&target)?.into_iter().find(|p| p.ready) else {
         bail!("no platform is ready to be measured: `cargo xtask up` first");
     };
     let bench = Bench { target, platform };
-    let figures = if figures.is_empty() { Figure::value_variants() } else { figures };
     for figure in figures {
         match figure {
             Figure::Footprint => footprint::measure(&bench)?,
             Figure::Install => install::measure(&bench, repeat.max(1))?,
             Figure::Idle => idle::measure(&bench, Duration::from_secs(idle_for.max(10)))?,
             Figure::Build => build::measure(&bench, repeat.max(1))?,
+            Figure::OperatorScale => {}
         }
     }
     Ok(())

@@ -43,6 +43,15 @@ pub(super) fn build(programs: &[Program]) -> Result<Vec<Built>> {
     programs.iter().map(|program| image(program, &program.name, &build_dir(), VERSION)).collect()
 }
 
+/// A program as its image has it.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let all = programs();
+    let names: Vec<_> = all.iter().map(|p| p.name.as_str()).collect();
+    let step = format!("compile {name} (static, release)");
+    progress::step(&step, || compile(&names, &build_dir(), None))?;
+    Ok(build_dir().join(TARGET).join("release").join(name))
+}
+
 /// The operator of this very source, built as another version: of all that is compiled only its `main` knows that.
 pub(super) fn next() -> Result<Built> {
     let all = programs();

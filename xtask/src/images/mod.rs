@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::prerequisites::{self, For};
 use crate::{paths, progress};
 
-pub use binaries::{VERSION, programs};
+pub use binaries::{VERSION, program, programs};
 pub use recipes::RECIPES;
 pub use rootfs::stable_path;
 

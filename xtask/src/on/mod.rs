@@ -48,6 +48,11 @@ impl Target {
         Ok((target, true))
     }
 
+    /// A control plane of the project's own, without nodes, beside whatever runs; it ends with this process.
+    pub fn stage(name: &str) -> Result<Self> {
+        native::stage(name)
+    }
+
     /// The cluster that kubeconfig points to, or an error with kubectl's reason.
     pub fn current() -> Result<Self> {
         current::require()

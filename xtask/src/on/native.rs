@@ -19,6 +19,13 @@ pub(super) fn find() -> Result<Option<Target>> {
     Cluster::find(NAME).map(target).transpose()
 }
 
+/// A control plane without nodes, which ends with this process.
+pub(super) fn stage(name: &str) -> Result<Target> {
+    let lifetime = Lifetime::WithParent;
+    let options = Options { name: name.into(), nodes: 0, lifetime, audit_log: true };
+    target(wait(Cluster::start(options, progress::note))?)
+}
+
 pub(super) fn create(nodes: usize) -> Result<Target> {
     progress::step(&format!("start the project's own Kubernetes, {nodes} nodes"), || {
         let options = Options {

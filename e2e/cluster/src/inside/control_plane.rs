@@ -108,7 +108,10 @@ pub(crate) fn start_controllers(state: &StateDir, network: &Network, launch: &La
         "--node-monitor-period=1s".into(),
     ]);
     start(state, network, launch, "kube-controller-manager", manager);
-    start(state, network, launch, "kube-scheduler", identity("kube-scheduler"));
+    let mut scheduler = identity("kube-scheduler");
+    // By itself it places some twenty pods a second, whatever the machine can do.
+    scheduler.extend(["--kube-api-qps=300".to_owned(), "--kube-api-burst=600".to_owned()]);
+    start(state, network, launch, "kube-scheduler", scheduler);
 }
 
 /// Starts the names service, reached by pods as the Service kube-dns.
