@@ -24,6 +24,7 @@ pub mod lacking;
 pub mod leader;
 pub mod namespace;
 pub mod observe;
+pub mod packed;
 pub mod probe;
 pub mod prune;
 pub mod readiness;

@@ -2,7 +2,9 @@
 //! a person wants to know.
 
 use super::cache::{Cache, Key, UNIT, label};
+use super::readiness::condition;
 use crate::api::Health;
+use futures::StreamExt;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,6 +16,22 @@ const TICK: Duration = Duration::from_secs(3);
 /// How often a service that is fine is asked.
 const FINE: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(1);
+/// How many are asked at the same time.
+const AT_ONCE: usize = 32;
+
+/// Where a service is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    pub unit: Box<str>,
+    pub address: Box<str>,
+}
+
+/// Of a service's pod that is ready. Pure.
+pub fn target(pod: &Value) -> Option<Target> {
+    let unit = label(pod, UNIT).filter(|unit| catalog::service(unit).is_some())?;
+    let address = pod["status"]["podIP"].as_str()?;
+    condition(pod, "Ready").map(|_| Target { unit: unit.into(), address: address.into() })
+}
 
 /// What a service said last.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,7 +70,9 @@ impl Probes {
 
 /// Probes until the process ends.
 pub async fn run(cache: Arc<Cache>, probes: Arc<Probes>, triggers: UnboundedSender<Key>) {
-    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
+    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy();
+    // Asked twice a minute: a connection that is kept for that costs more than a new one, on both sides.
+    let client = client.pool_max_idle_per_host(0).build();
     let client = match client {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "no deep health: can't make an HTTP client"),
@@ -63,14 +83,16 @@ pub async fn run(cache: Arc<Cache>, probes: Arc<Probes>, triggers: UnboundedSend
         ticks.tick().await;
         let targets = targets(&cache);
         probes.forget_all_but(&targets);
-        let due = targets.iter().filter(|(target, _)| probes.due(target));
-        let asked = due.map(|(target, addresses)| {
+        let due: Vec<_> = targets.into_iter().filter(|(target, _)| probes.due(target)).collect();
+        let asked = due.into_iter().map(|(target, addresses)| {
             let client = client.clone();
-            async move { (target, ask_all(&client, addresses).await) }
+            async move { (target, ask_all(&client, &addresses).await) }
         });
-        for (target, answer) in futures::future::join_all(asked).await {
-            if probes.keep(target, answer) {
-                let _ = triggers.send(target.0.clone());
+        let mut answers = futures::stream::iter(asked).buffer_unordered(AT_ONCE);
+        while let Some((target, answer)) = answers.next().await {
+            if probes.keep(&target, answer) {
+                cache.touch(&target.0);
+                let _ = triggers.send(target.0);
             }
         }
     }
@@ -79,12 +101,8 @@ pub async fn run(cache: Arc<Cache>, probes: Arc<Probes>, triggers: UnboundedSend
 /// The addresses of the ready pods of every service.
 fn targets(cache: &Cache) -> HashMap<(Key, String), Vec<String>> {
     let mut targets: HashMap<(Key, String), Vec<String>> = HashMap::new();
-    for (key, pod) in cache.all("Pod") {
-        let ready = super::readiness::condition(&pod, "Ready").is_some();
-        let Some(unit) = label(&pod, UNIT).filter(|unit| catalog::service(unit).is_some()) else { continue };
-        if let Some(address) = pod["status"]["podIP"].as_str().filter(|_| ready) {
-            targets.entry((key, unit.to_owned())).or_default().push(address.to_owned());
-        }
+    for (key, target) in cache.targets() {
+        targets.entry((key, target.unit.into())).or_default().push(target.address.into());
     }
     targets
 }

@@ -1,6 +1,6 @@
 //! One watch a kind: fills the cache and says whose platform is to be looked at.
 //!
-//! Each kind is listed once at the start and watched from there on. What is not needed is dropped before it is kept:
+//! Each kind is read once at the start and watched from there on. What is not needed is dropped before it is kept:
 //! of managedFields only the operator's own entries, of a Pod everything but its labels and status, of a stored revision
 //! its content.
 //!
@@ -13,16 +13,24 @@ use super::kinds::{Kind, Role};
 use super::queue::key_of;
 use super::served::State;
 use crate::api::OrionPlatform;
-use futures::StreamExt;
+use futures::stream::poll_fn;
+use futures::{Stream, StreamExt, ready};
 use kube::api::DynamicObject;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::runtime::{WatchStreamExt, reflector};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::sync::mpsc::UnboundedSender;
+
+/// How many objects of a list are in memory at once as the API server sends them; packed they are a tenth.
+const PAGE: u32 = 100;
 
 /// Watches a kind until the process ends, or until an optional one can't be watched any more.
 pub async fn children(
@@ -37,27 +45,27 @@ pub async fn children(
         Some(namespace) => Api::namespaced_with(client, namespace, &resource),
         None => Api::all_with(client, &resource),
     };
-    let mut events = pin!(watcher(api, Config::default().labels(&kind.selector())).default_backoff());
-    let mut fresh = Vec::new();
+    let mut events = pin!(read(api, Config::default().labels(&kind.selector())).default_backoff());
+    let (mut reading, mut read) = (0, BTreeSet::new());
     while let Some(event) = events.next().await {
         let touched: Vec<Key> = match event {
             Ok(Event::Init) => {
-                fresh.clear();
+                reading += 1;
                 Vec::new()
             }
             Ok(Event::InitApply(object)) => {
-                fresh.push(pruned(kind, object));
+                read.extend(cache.put(kind.kind, &pruned(kind, object), reading));
                 Vec::new()
             }
             Ok(Event::InitDone) => {
-                let touched = cache.replace(kind.kind, std::mem::take(&mut fresh));
+                read.extend(cache.finish(kind.kind, reading));
                 cache.served.set(kind, State::Read);
-                touched
+                std::mem::take(&mut read).into_iter().collect()
             }
-            Ok(Event::Apply(object)) => cache.put(kind.kind, pruned(kind, object)),
+            Ok(Event::Apply(object)) => cache.put(kind.kind, &pruned(kind, object), reading),
             Ok(Event::Delete(object)) => cache.remove(kind.kind, &pruned(kind, object)),
             Err(error) if kind.is_optional() && is_lost(&error) => {
-                let touched = cache.replace(kind.kind, Vec::new());
+                let touched = cache.finish(kind.kind, reading + 1);
                 cache.served.lose(kind, &error);
                 touched.into_iter().for_each(|key| drop(triggers.send(key)));
                 return;
@@ -76,6 +84,34 @@ pub async fn children(
     }
 }
 
+/// What there is, and from then on what changes. An API server that can tells what there is as it tells what changes, one
+/// by one; of one that can't it is read page by page.
+fn read<K>(api: Api<K>, config: Config) -> impl Stream<Item = Result<Event<K>, Error>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let config = config.page_size(PAGE);
+    let mut events = watcher(api.clone(), config.clone().streaming_lists()).boxed();
+    let mut streams = true;
+    poll_fn(move |cx| {
+        loop {
+            match ready!(events.poll_next_unpin(cx)) {
+                Some(Err(error)) if streams && refuses_to_stream(&error) => {
+                    streams = false;
+                    events = watcher(api.clone(), config.clone()).boxed();
+                }
+                other => return Poll::Ready(other),
+            }
+        }
+    })
+}
+
+/// "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled".
+fn refuses_to_stream(error: &Error) -> bool {
+    let (Error::InitialListFailed(error) | Error::WatchStartFailed(error)) = error else { return false };
+    matches!(error, kube::Error::Api(status) if status.code == 422)
+}
+
 /// The kind is gone, or the right to see it: trying again at once is of no use.
 fn is_lost(error: &Error) -> bool {
     super::served::refusal(error).is_some()
@@ -92,7 +128,9 @@ pub async fn platforms(
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    let events = reflector(writer, watcher(api, Config::default())).default_backoff();
+    let read = read(api, Config::default());
+    let read = read.modify(|platform| platform.metadata.managed_fields = None);
+    let events = reflector(writer, read).default_backoff();
     let mut touched = pin!(events);
     while let Some(event) = touched.next().await {
         match event {
