@@ -4,7 +4,7 @@ use crate::api::{OrionPlatform, OrionPlatformStatus};
 use crate::controller::bind::SecretData;
 use crate::controller::cache::{Cache, Key};
 use crate::controller::figures::waiting::Waiting;
-use crate::controller::keys::CallerKeys;
+use crate::controller::keys::{CallerKeys, Published};
 use crate::controller::probe::Probes;
 use crate::controller::writer::Writer;
 use crate::revision::Revision;
@@ -110,10 +110,23 @@ pub struct Remembered {
     pub namespace: Option<(Instant, bool)>,
     /// Stored revisions that are in use, by hash. Few platforms need any: what the spec says is made anew each time.
     pub revisions: HashMap<String, Arc<Revision>>,
+    /// As it was when it was found to be whole; None while there is something to do.
+    pub rest: Option<Rest>,
     /// When the last try was made to let volumes grow that could not.
     pub resized: Option<Instant>,
     /// Secrets that aren't the platform's own, and when they were read.
     pub foreign: Option<(Instant, SecretData)>,
+}
+
+/// What a platform was whole with. While none of it has changed, another look would find the same.
+#[derive(Clone)]
+pub struct Rest {
+    /// Of the platform.
+    pub version: Option<String>,
+    /// Of what belongs to it, see `Cache::changed`.
+    pub children: u64,
+    pub keys: Arc<Published>,
+    pub since: Instant,
 }
 
 impl Memory {

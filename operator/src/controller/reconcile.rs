@@ -2,6 +2,7 @@
 
 mod beside;
 mod ending;
+mod rest;
 
 use super::apply::{Applying, Failures};
 use super::bind::{self, SecretData};
@@ -15,7 +16,7 @@ use super::{
     backups, explain, figures, foreign, lacking, namespace, prune, revisions, status, turns, volumes,
 };
 use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus, RotationPhase};
-use crate::context::Context;
+use crate::context::{Context, Rest};
 use crate::plan::Plan;
 use crate::revision::{Choice, Revision};
 use crate::rollout::{self, Decision, Subject};
@@ -41,7 +42,12 @@ pub async fn reconcile(platform: Arc<OrionPlatform>, context: Arc<Context>) -> R
     context.memory.meet(&key, &platform);
     let before =
         context.memory.of(&key, |m| m.status.clone()).or(platform.status.clone()).unwrap_or_default();
-    let one = Reconcile { context: &context, platform: &platform, key: &key, before, now: Timestamp::now() };
+    let found = rest::found(&context, &key, &platform).await;
+    if rest::lasts(&context, &key, found.as_ref()) {
+        return Ok(Action::requeue(QUIET));
+    }
+    let one =
+        Reconcile { context: &context, platform: &platform, key: &key, before, found, now: Timestamp::now() };
     let began = std::time::Instant::now();
     let result = one.run().await;
     let outcome = match &result {
@@ -70,6 +76,8 @@ struct Reconcile<'a> {
     platform: &'a OrionPlatform,
     key: &'a Key,
     before: OrionPlatformStatus,
+    /// What was there when the look began.
+    found: Option<Rest>,
     now: Timestamp,
 }
 
@@ -191,7 +199,12 @@ impl Reconcile<'_> {
         self.report(status).await?;
         match failures.into_iter().next() {
             Some((_, error)) => Err(error),
-            None if units.iter().all(Observed::settled) && !rotating => Ok(Action::requeue(QUIET)),
+            None if units.iter().all(Observed::settled) && !rotating => {
+                if invalid.is_empty() && choice.held.is_none() {
+                    self.rest(&plan, &units);
+                }
+                Ok(Action::requeue(QUIET))
+            }
             None => Ok(Action::requeue(BUSY)),
         }
     }
