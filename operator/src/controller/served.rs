@@ -1,8 +1,9 @@
 //! Which kinds the API server has, of those that something else brings: the Gateway API, cert-manager, the Prometheus
 //! operator. They may come at any time, and go.
 //!
-//! The API server is asked at the start, then ever more seldom; more often only while a platform waits for one. A kind
-//! is watched from when it is there until it is gone, and every platform is looked at again when it comes or goes.
+//! The API server is asked at the start, and then only while a platform wants a kind that isn't there: often where it
+//! can't be whole without, ever more seldom where the kind would be a nicety. Only a watch of definitions could tell by
+//! itself, and that is a right over the whole cluster, which an operator of one namespace doesn't have. A kind is watched from when it is there until it is gone, and every platform is looked at again when it comes or goes.
 
 use super::cache::{Cache, Key};
 use super::kinds::{KINDS, Kind, Presence};
@@ -24,11 +25,15 @@ use tokio::time::{Instant, sleep_until};
 const WANTED: Duration = Duration::from_secs(5);
 /// While the caches wait for the first answer.
 const AT_START: Duration = Duration::from_secs(1);
-/// While nobody waits: the first pause, which doubles up to the longest.
+/// While a platform would like one: the first pause, which doubles up to the longest.
 const FIRST: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(300);
 /// A platform that waits says so at least once a minute.
 const WISH: Duration = Duration::from_secs(150);
+/// One that would only like it is looked at, and says so, more seldom.
+const LIKING: Duration = Duration::from_secs(900);
+/// While nobody wants any: until somebody does.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What is known of a kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub struct Served {
     states: Mutex<HashMap<&'static str, State>>,
     /// When a platform said last that it waits for a kind.
     wishes: Mutex<HashMap<&'static str, Instant>>,
+    /// When a platform said last that it would like a kind.
+    likings: Mutex<HashMap<&'static str, Instant>>,
     wished: Notify,
     /// A kind came or went.
     turned: Notify,
@@ -118,6 +125,21 @@ impl Served {
         }
     }
 
+    /// A platform would make use of this kind.
+    pub fn like(&self, kind: &'static Kind) {
+        let before =
+            self.likings.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.kind, Instant::now());
+        if before.is_none_or(|before| before.elapsed() > LIKING) {
+            self.wished.notify_one();
+        }
+    }
+
+    fn is_liked(&self) -> bool {
+        let mut likings = self.likings.lock().unwrap_or_else(PoisonError::into_inner);
+        likings.retain(|_, when| when.elapsed() <= LIKING);
+        !likings.is_empty()
+    }
+
     fn is_wanted(&self) -> bool {
         let mut wishes = self.wishes();
         wishes.retain(|_, when| when.elapsed() <= WISH);
@@ -176,7 +198,8 @@ impl Finder {
             let pause = match () {
                 () if unknown && !self.cache.complete() => AT_START,
                 () if self.cache.served.is_wanted() => WANTED,
-                () => back_off,
+                () if unknown || self.cache.served.is_liked() => back_off,
+                () => NEVER,
             };
             self.rest(pause).await;
             back_off = back_off.saturating_mul(2).min(LONGEST);
@@ -192,7 +215,9 @@ impl Finder {
                 () = served.wished.notified() => return,
                 () = served.turned.notified() => {
                     for platform in self.platforms.state() {
-                        let _ = self.triggers.send(key_of(&platform));
+                        let key = key_of(&platform);
+                        self.cache.touch(&key);
+                        let _ = self.triggers.send(key);
                     }
                 }
             }

@@ -35,7 +35,11 @@ impl Reconcile<'_> {
     }
 
     fn can_be(&self, object: &Value) -> bool {
-        let kind = object["kind"].as_str().and_then(Kind::named);
-        kind.is_some_and(|kind| !self.context.cache.served.is_missing(kind))
+        let Some(kind) = object["kind"].as_str().and_then(Kind::named) else { return false };
+        let missing = self.context.cache.served.is_missing(kind);
+        if missing {
+            self.context.cache.served.like(kind);
+        }
+        !missing
     }
 }
