@@ -21,8 +21,13 @@ pub(super) fn find() -> Result<Option<Target>> {
 
 /// A control plane without nodes, which ends with this process.
 pub(super) fn stage(name: &str) -> Result<Target> {
-    let lifetime = Lifetime::WithParent;
-    let options = Options { name: name.into(), nodes: 0, lifetime, audit_log: true };
+    let options = Options {
+        name: name.into(),
+        nodes: 0,
+        lifetime: Lifetime::WithParent,
+        audit_log: true,
+        enforce_policies: false,
+    };
     target(wait(Cluster::start(options, progress::note))?)
 }
 
