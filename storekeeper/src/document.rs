@@ -27,6 +27,10 @@ pub struct Document {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Server {
     pub host: String,
+    /// The other instances of a store that has several, on the same port and with the same administrator. Any may have
+    /// the lead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     pub port: u16,
     /// It is the platform's alone, and so is every account in it. Elsewhere an account may be somebody else's.
     #[serde(default)]
@@ -38,6 +42,14 @@ pub struct Server {
     pub ca_file: Option<PathBuf>,
     pub admin_username_file: PathBuf,
     pub admin_password_file: PathBuf,
+}
+
+impl Server {
+    /// Each instance by itself.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Server> {
+        let hosts = std::iter::once(&self.host).chain(&self.others);
+        hosts.map(|host| Server { host: host.clone(), others: Vec::new(), ..self.clone() })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = common::rules(&[(
-    "[has(self.managed), has(self.external), has(self.cloudNativePg), has(self.clusterOperator)].filter(x, x).size() == 1",
-    "write exactly one of managed or external (or cloudNativePg for postgres, clusterOperator for rabbitmq); \"managed: {}\" lets the operator run the store with its defaults"
+    "[has(self.managed), has(self.external), has(self.cloudNativePg), has(self.clusterOperator), has(self.sentinel)].filter(x, x).size() == 1",
+    "write exactly one of managed or external (or cloudNativePg for postgres, sentinel for redis, clusterOperator for rabbitmq); \"managed: {}\" lets the operator run the store with its defaults"
 )])))]
 pub struct StoreSpec {
     /// The operator runs the store: one instance with a volume. This is what a platform gets that says nothing.
@@ -29,22 +29,27 @@ pub struct StoreSpec {
     /// RabbitMQ in several instances, run by RabbitMQ's cluster operator, which must be installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_operator: Option<Replicated>,
+    /// Redis in several instances that the operator runs, each with a Sentinel beside it: when the master is lost, the
+    /// Sentinels put another in its place within seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentinel: Option<Replicated>,
 }
 
-/// A store in several instances that an operator of its own looks after.
+/// A store in several instances that take each other's place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Replicated {
-    /// How many instances there are; of RabbitMQ an odd number, and never fewer than there were. Default: 3.
+    /// How many instances there are; of Redis 3 or 5, of RabbitMQ an odd number, and of both never fewer than there
+    /// were. Default: 3.
     #[schemars(range(min = 1, max = 9))]
     pub instances: i32,
     /// Image of the store. That of PostgreSQL must have pgvector. Defaults:
-    /// ghcr.io/cloudnative-pg/postgresql:17-standard-trixie; for RabbitMQ the one that its operator takes.
+    /// ghcr.io/cloudnative-pg/postgresql:17-standard-trixie; docker.io/library/redis:8; for RabbitMQ the one that its operator takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "common::image")]
     pub image: Option<String>,
     /// Size of each instance's volume, in bytes with a unit. It can grow if the storage class allows it, never
-    /// shrink. Defaults: postgres "10Gi", rabbitmq "2Gi".
+    /// shrink. Defaults: postgres "10Gi", redis "1Gi", rabbitmq "2Gi".
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "common::bytes")]
     pub storage: Option<String>,
@@ -52,7 +57,8 @@ pub struct Replicated {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "common::object_name")]
     pub storage_class: Option<String>,
-    /// CPU and memory of each instance. Default: what the store's operator gives it.
+    /// CPU and memory of each instance. Default: for Redis as for a managed one, otherwise what the store's operator
+    /// gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
 }

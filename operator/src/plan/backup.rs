@@ -8,7 +8,7 @@ use super::scope::{
 };
 use super::secrets::{self, SecretKey, SecretSpec};
 use super::{BACKUP, Inputs, Need, PROVISION, Unit, UnitKind, network, stores};
-use crate::api::{BackupBucket, BackupLocation, BackupSpec, Mode};
+use crate::api::{BackupBucket, BackupLocation, BackupSpec};
 use catalog::{SERVICES, SecretValue, Store, Tier, object_name};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ pub(super) fn managed<'a>(inputs: &'a Inputs<'a>) -> impl Iterator<Item = Store>
     let spec = &inputs.platform.spec;
     [Store::Postgres, Store::Redis]
         .into_iter()
-        .filter(|store| spec.store(*store).is_none_or(|s| s.mode() == Mode::Managed))
+        .filter(|store| spec.store(*store).is_none_or(|s| s.mode().is_own()))
 }
 
 /// The account that reads everything, where there are backups.
@@ -86,7 +86,7 @@ fn work(scope: &Scope, spec: &BackupSpec) -> BackupWork {
         managed(scope.inputs).find(|s| *s == store)?;
         let place = Place::of(scope.spec(), scope.platform(), store);
         let password_file = Path::new(READER).join(format!("{}-password", store.name()));
-        Some(Source { host: place.host, port: place.port, password_file })
+        Some(Source { host: place.host, others: place.others, port: place.port, password_file })
     };
     BackupWork {
         platform: format!("{}/{}", scope.namespace(), scope.platform()),

@@ -4,6 +4,7 @@
 //! doesn't allow. A connection within the platform takes two: the caller's to open it, the callee's to take it. Probes
 //! come from the pods' own nodes, which no policy keeps out.
 
+use super::place::SENTINEL_PORT;
 use super::scope::{INSTANCE_LABEL, NAME_LABEL, Scope};
 use super::{BACKUP, Inputs, MANAGER, PROVISION, RESTORE, backup, restore};
 use crate::api::{BackupLocation, Exposure, Mode, NetworkPolicies, Peers};
@@ -73,7 +74,7 @@ impl<'a> Network<'a> {
 
     fn rules(&self, unit: &str) -> Option<Rules> {
         if let Some(store) = catalog::store(unit) {
-            return Some((self.taken_by_store(store), Vec::new()));
+            return Some((self.taken_by_store(store), self.opened_by_store(store)));
         }
         if unit == PROVISION {
             let stores = self.managed().flat_map(|s| all_ports(s).map(move |port| (s.name, port)));
@@ -111,13 +112,35 @@ impl<'a> Network<'a> {
         let saved = backup::managed(self.inputs).any(|store| store == entry.store);
         let savers = [BACKUP, RESTORE].into_iter().filter(|unit| saved && self.kept_at(unit).is_some());
         let users: Vec<Value> = users.chain([PROVISION]).chain(savers).map(|unit| self.unit(unit)).collect();
-        let mut rules = vec![json!({"from": users, "ports": [tcp(entry.port)]})];
+        let mut rules = vec![json!({"from": users, "ports": self.ports(entry)})];
+        if self.has_sentinels(entry) {
+            rules.push(json!({"from": [self.unit(entry.name)], "ports": self.ports(entry)}));
+        }
         // What a person or the Job needs to look after it.
         let extra: Vec<Value> = entry.extra_ports.iter().map(|(_, port)| tcp(*port)).collect();
         if !extra.is_empty() {
             rules.push(json!({"from": [self.unit(PROVISION)], "ports": extra}));
         }
         rules
+    }
+
+    /// What its users speak to.
+    fn ports(&self, entry: &StoreEntry) -> Vec<Value> {
+        let sentinel = self.has_sentinels(entry).then_some(SENTINEL_PORT);
+        [entry.port].into_iter().chain(sentinel).map(tcp).collect()
+    }
+
+    fn has_sentinels(&self, entry: &StoreEntry) -> bool {
+        let spec = self.inputs.platform.spec.store(entry.store);
+        spec.is_some_and(|spec| spec.mode() == Mode::Sentinel)
+    }
+
+    /// Instances find and follow each other.
+    fn opened_by_store(&self, entry: &StoreEntry) -> Vec<Value> {
+        if !self.has_sentinels(entry) {
+            return Vec::new();
+        }
+        vec![json!({"to": [self.unit(entry.name)], "ports": self.ports(entry)}), dns()]
     }
 
     fn taken_by_service(&self, service: &Service) -> Vec<Value> {
@@ -162,7 +185,11 @@ impl<'a> Network<'a> {
         let port_of = |name: &str| self.services.iter().find(|other| other.name == name).map(|s| s.port);
         let calls = callees(service).filter_map(|callee| Some((callee, port_of(callee)?)));
         let stores = self.managed().filter(|entry| service.stores().any(|store| store == entry.store));
-        let stores = stores.map(|entry| (entry.name, entry.port));
+        let sentinels = |entry: &StoreEntry| self.has_sentinels(entry).then_some(SENTINEL_PORT);
+        let stores = stores.flat_map(|entry| {
+            let ports = [entry.port].into_iter().chain(sentinels(entry));
+            ports.map(|port| (entry.name, port))
+        });
         let settings = self.inputs.platform.spec.service(service.name);
         let own = settings.map(|settings| settings.egress_cidrs.as_slice()).unwrap_or_default();
         self.opened(calls.chain(stores).collect(), own)
@@ -172,8 +199,7 @@ impl<'a> Network<'a> {
     fn opened(&self, units: Vec<(&str, u16)>, own: &[String]) -> Vec<Value> {
         let to_unit = |(unit, port): (&str, u16)| json!({"to": [self.unit(unit)], "ports": [tcp(port)]});
         let mut rules: Vec<Value> = units.into_iter().map(to_unit).collect();
-        // Where a cluster has its DNS differs: in a namespace, or at an address of the node.
-        rules.push(json!({"ports": [{"protocol": "UDP", "port": DNS_PORT}, tcp(DNS_PORT)]}));
+        rules.push(dns());
         let mut networks: Vec<String> =
             self.wanted.egress_cidrs.iter().chain(own).filter_map(|n| canonical(n)).collect();
         networks.sort();
@@ -193,7 +219,9 @@ impl<'a> Network<'a> {
         let labels = match spec.map_or(Mode::Managed, |spec| spec.mode()) {
             Mode::CloudNativePg => json!({"cnpg.io/cluster": object_name(platform, unit)}),
             Mode::ClusterOperator => json!({NAME_LABEL: object_name(platform, unit)}),
-            Mode::Managed | Mode::External => json!({NAME_LABEL: unit, INSTANCE_LABEL: platform}),
+            Mode::Managed | Mode::Sentinel | Mode::External => {
+                json!({NAME_LABEL: unit, INSTANCE_LABEL: platform})
+            }
         };
         json!({"podSelector": {"matchLabels": labels}})
     }
@@ -229,6 +257,11 @@ fn peers(peers: &Peers) -> Value {
         peer["podSelector"] = json!({"matchLabels": peers.pod_labels});
     }
     peer
+}
+
+/// Where a cluster has its DNS differs: in a namespace, or at an address of the node.
+fn dns() -> Value {
+    json!({"ports": [{"protocol": "UDP", "port": DNS_PORT}, tcp(DNS_PORT)]})
 }
 
 fn tcp(port: u16) -> Value {

@@ -3,9 +3,16 @@
 use crate::api::{External, Mode, OrionPlatformSpec, Provisioning};
 use catalog::{Store, object_name};
 
+/// Where the Sentinels of Redis listen.
+pub(super) const SENTINEL_PORT: u16 = 26379;
+/// What the Sentinels call the one Redis that they watch.
+pub(super) const SENTINEL_NAME: &str = "orion";
+
 /// Where a store is, and whose the accounts in it are.
 pub(super) struct Place {
     pub(super) host: String,
+    /// The other instances of a store that the operator runs several of; any may have the lead.
+    pub(super) others: Vec<String>,
     pub(super) port: u16,
     /// RabbitMQ's management API.
     pub(super) management_port: u16,
@@ -39,14 +46,27 @@ impl Place {
                 admin_secret: format!("{name}-default-user"),
                 ..Self::own(platform, store)
             },
+            (Mode::Sentinel, _) => {
+                let instances =
+                    given.and_then(|s| s.replicated()).map_or(3, |replicated| replicated.instances);
+                let mut nodes = nodes(&name, instances);
+                let host = nodes.remove(0);
+                Self { host, others: nodes, ..Self::own(platform, store) }
+            }
             _ => Self::own(platform, store),
         }
+    }
+
+    /// All instances.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.host).chain(&self.others).map(String::as_str)
     }
 
     fn own(platform: &str, store: Store) -> Self {
         let entry = store.entry();
         Self {
             host: object_name(platform, entry.name),
+            others: Vec::new(),
             port: entry.port,
             management_port: entry.extra_ports.first().map_or(0, |(_, port)| *port),
             tls: false,
@@ -68,6 +88,7 @@ impl Place {
         };
         Self {
             host: external.host.clone().unwrap_or_default(),
+            others: Vec::new(),
             port: port(external.port, default),
             management_port: port(external.management_port, if external.tls { 15671 } else { 15672 }),
             tls: external.tls,
@@ -77,4 +98,14 @@ impl Place {
             admin_secret: secret,
         }
     }
+}
+
+/// The Service that gives each instance of a store a name of its own.
+pub(super) fn nodes_service(store: &str) -> String {
+    format!("{store}-nodes")
+}
+
+/// What each instance is called, whatever address it has.
+pub(super) fn nodes(store: &str, instances: i32) -> Vec<String> {
+    (0..instances.max(1)).map(|n| format!("{store}-{n}.{}", nodes_service(store))).collect()
 }

@@ -26,12 +26,21 @@ pub(super) fn place(pod: &mut Value, options: &PodOptions, scope: &Scope) {
     if let Some(class) = options.priority_class_name.as_ref().filter(|class| !class.is_empty()) {
         pod["priorityClassName"] = class.as_str().into();
     }
-    let constraints = spread(options).into_iter().map(|spread| {
+    pod["topologySpreadConstraints"] = constraints(spread(options), scope);
+}
+
+/// The default alone, for what the spec says nothing about.
+pub(super) fn evenly(scope: &Scope) -> Value {
+    constraints(spread(&PodOptions::default()), scope)
+}
+
+fn constraints(spread: Vec<TopologySpread>, scope: &Scope) -> Value {
+    let constraint = |spread: TopologySpread| {
         let mut constraint = json!(spread);
         constraint["labelSelector"] = json!({"matchLabels": scope.selector()});
         constraint
-    });
-    pod["topologySpreadConstraints"] = constraints.collect();
+    };
+    spread.into_iter().map(constraint).collect()
 }
 
 fn tolerations(options: &PodOptions) -> impl Iterator<Item = Value> {

@@ -173,6 +173,7 @@ fn server(place: &Place) -> Server {
     let ca = place.ca.as_ref().filter(|_| place.tls);
     Server {
         host: place.host.clone(),
+        others: place.others.clone(),
         port: place.port,
         own: place.managed,
         tls: place.tls,

@@ -63,6 +63,7 @@ fn work(scope: &Scope, spec: &RestoreSpec, from: &BackupLocation) -> RestoreWork
         let admin = Path::new(ADMINS).join(store.name());
         Some(Server {
             host: place.host,
+            others: place.others,
             port: place.port,
             own: true,
             tls: false,

@@ -45,7 +45,8 @@ fn autoscaler(scope: &Scope, autoscaling: &Autoscaling) -> Value {
     })
 }
 
-fn budget(scope: &Scope) -> Value {
+/// One pod at a time.
+pub(super) fn budget(scope: &Scope) -> Value {
     json!({
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",

@@ -1,8 +1,9 @@
 //! What each Secret holds, without ever holding it: values are made or put together at apply.
 
 use super::Inputs;
-use super::place::Place;
+use super::place::{Place, SENTINEL_NAME, SENTINEL_PORT};
 use super::scope::Scope;
+use crate::api::Mode;
 use catalog::{SecretValue, Service, Store, object_name};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -89,9 +90,14 @@ pub(super) fn of_store(scope: &Scope, store: Store) -> SecretSpec {
         ("username".to_owned(), SecretKey::Fixed(username.to_owned())),
         ("password".to_owned(), SecretKey::Password),
     ];
-    if store == Store::Rabbitmq {
-        keys.push(("erlang-cookie".to_owned(), SecretKey::Password));
-    }
+    let sentinel = scope.spec().store(store).is_some_and(|spec| spec.mode() == Mode::Sentinel);
+    let more: &[&str] = match store {
+        Store::Rabbitmq => &["erlang-cookie"],
+        // With which the instances speak to each other.
+        Store::Redis if sentinel => &["replica-password", "sentinel-password"],
+        _ => &[],
+    };
+    keys.extend(more.iter().map(|key| ((*key).to_owned(), SecretKey::Password)));
     SecretSpec {
         name: scope.name_of("admin"),
         unit: scope.unit.to_owned(),
@@ -167,6 +173,7 @@ fn account(
             let mode = if *tls { "verify-full" } else { "disable" };
             format!("postgres://{role}:${{{password}}}@{host}:{port}/{database}?sslmode={mode}")
         }
+        Store::Redis if !place.others.is_empty() => sentinels(place, user, &password),
         Store::Redis => {
             let scheme = if *tls { "rediss" } else { "redis" };
             format!("{scheme}://{user}:${{{password}}}@{host}:{port}")
@@ -177,4 +184,12 @@ fn account(
         }
     };
     [(password, SecretKey::Password), (named(&url), SecretKey::Template(text))]
+}
+
+/// Of three Sentinels: another number of instances must not restart whoever reads this.
+fn sentinels(place: &Place, user: &str, password: &str) -> String {
+    let mut hosts = place.hosts().take(3).map(|host| format!("{host}:{SENTINEL_PORT}"));
+    let first = hosts.next().unwrap_or_default();
+    let others: String = hosts.map(|host| format!("&node={host}")).collect();
+    format!("redis-sentinel://{user}:${{{password}}}@{first}?sentinelServiceName={SENTINEL_NAME}{others}")
 }

@@ -3,7 +3,7 @@
 pub mod major;
 pub mod stores;
 
-use crate::api::{Mode, OrionPlatform, OrionPlatformSpec};
+use crate::api::{OrionPlatform, OrionPlatformSpec};
 use crate::plan::cron::Schedule;
 use crate::plan::quantity;
 use catalog::{SERVICES, STORES, Store};
@@ -78,7 +78,7 @@ fn backup(spec: &OrionPlatformSpec) -> Vec<Invalid> {
     if let Some(Err(wrong)) = spec.backup.as_ref().map(|backup| Schedule::parse(&backup.schedule)) {
         say("spec.backup.schedule", wrong);
     }
-    let elsewhere = |store: Store| spec.store(store).is_some_and(|s| s.mode() != Mode::Managed);
+    let elsewhere = |store: Store| spec.store(store).is_some_and(|s| !s.mode().is_own());
     if elsewhere(Store::Postgres) && elsewhere(Store::Redis) {
         let why = "postgres and redis run elsewhere and are not the operator's to back up: back them up there, and leave \
                    this out";
@@ -107,13 +107,16 @@ fn too_little_memory(spec: &OrionPlatformSpec) -> Vec<Invalid> {
         Store::Rabbitmq => "256Mi",
     };
     let given = STORES.iter().filter_map(|entry| {
-        let resources = spec.store(entry.store)?.managed.as_ref()?.resources.as_ref()?;
-        Some((entry, resources.limits.as_ref()?.memory.as_deref()?))
+        let store = spec.store(entry.store)?;
+        let managed = store.managed.as_ref().and_then(|managed| managed.resources.as_ref());
+        let resources =
+            managed.or(store.sentinel.as_ref().and_then(|sentinel| sentinel.resources.as_ref()))?;
+        Some((entry, store.mode().word(), resources.limits.as_ref()?.memory.as_deref()?))
     });
     given
-        .filter(|(entry, limit)| quantity::milli(limit) < quantity::milli(least(entry.store)))
-        .map(|(entry, limit)| Invalid {
-            field: format!("spec.{}.managed.resources.limits.memory", entry.name),
+        .filter(|(entry, _, limit)| quantity::milli(limit) < quantity::milli(least(entry.store)))
+        .map(|(entry, mode, limit)| Invalid {
+            field: format!("spec.{}.{mode}.resources.limits.memory", entry.name),
             message: format!(
                 "{} can't start with {limit}: write at least {}",
                 entry.name,

@@ -30,6 +30,16 @@ fn refused_of(platform: &OrionPlatform, children: &Children, entry: &StoreEntry)
     let default = Managed::default();
     let of_mode: Vec<Invalid> = match (mode, spec.and_then(|s| s.replicated())) {
         (Mode::External, _) => Vec::new(),
+        (Mode::Sentinel, Some(given)) => {
+            let claims =
+                (0..given.instances).map(|n| live("PersistentVolumeClaim", format!("data-{name}-{n}")));
+            let on_claim = claims.flatten().flat_map(|claim| {
+                let shrunk = shrunk(entry, mode, given.storage.as_deref(), claim);
+                [shrunk, reclassed(entry, mode, given.storage_class.as_deref(), claim)]
+            });
+            // All have the same size and class: one of them says it.
+            on_claim.flatten().take(1).collect()
+        }
         (_, Some(given)) => {
             let kind = if mode == Mode::CloudNativePg { "Cluster" } else { "RabbitmqCluster" };
             let there = live(kind, name);
@@ -40,7 +50,11 @@ fn refused_of(platform: &OrionPlatform, children: &Children, entry: &StoreEntry)
             let claim = live("PersistentVolumeClaim", format!("{name}-data"));
             let on_claim = claim.into_iter().flat_map(|claim| {
                 let shrunk = shrunk(entry, mode, managed.storage.as_deref(), claim);
-                [shrunk, reclassed(entry, managed, claim), overhauled(entry, managed, claim)]
+                [
+                    shrunk,
+                    reclassed(entry, mode, managed.storage_class.as_deref(), claim),
+                    overhauled(entry, managed, claim),
+                ]
             });
             on_claim.flatten().collect()
         }
@@ -72,7 +86,7 @@ fn moved(platform: &OrionPlatform, children: &Children, entry: &StoreEntry) -> O
 fn shrunk(entry: &StoreEntry, mode: Mode, wanted: Option<&str>, there: &Value) -> Option<Invalid> {
     let (wanted, size) = (wanted?, size(there)?);
     let what = match mode {
-        Mode::Managed => "volume claim",
+        Mode::Managed | Mode::Sentinel => "volume claim",
         _ => there["kind"].as_str().unwrap_or_default(),
     };
     (milli(wanted)? < milli(size)?).then(|| Invalid {
@@ -85,10 +99,10 @@ fn shrunk(entry: &StoreEntry, mode: Mode, wanted: Option<&str>, there: &Value) -
     })
 }
 
-fn reclassed(entry: &StoreEntry, managed: &Managed, claim: &Value) -> Option<Invalid> {
-    let (wanted, there) = (managed.storage_class.as_deref()?, claim["spec"]["storageClassName"].as_str()?);
+fn reclassed(entry: &StoreEntry, mode: Mode, wanted: Option<&str>, claim: &Value) -> Option<Invalid> {
+    let (wanted, there) = (wanted?, claim["spec"]["storageClassName"].as_str()?);
     (wanted != there).then(|| Invalid {
-        field: format!("spec.{}.managed.storageClass", entry.name),
+        field: format!("spec.{}.{}.storageClass", entry.name, mode.word()),
         message: format!(
             "volume claim {} has the class {there}, and a volume keeps its class: write {there} or leave it out; for \
              {wanted} create another platform and move the data there",

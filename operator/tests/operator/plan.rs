@@ -136,6 +136,42 @@ fn replicated_stores_are_asked_for_and_used_with_the_secrets_that_their_operator
 }
 
 #[test]
+fn redis_by_sentinel_is_run_in_several_pods_and_found_through_their_sentinels() {
+    let spec = r#"
+        redis: {sentinel: {storageClass: fast, resources: {limits: {memory: 512Mi}}}}
+        networkPolicies: {enabled: true}
+        backup: {schedule: "0 3 * * *", to: {volume: {}}}
+    "#;
+    insta::assert_yaml_snapshot!(objects(spec, &["redis"]));
+    let plan = planned(spec);
+    let secrets = |unit: &str| plan.unit(unit).expect("a unit").secrets.clone();
+    let urls: Vec<_> =
+        secrets("auth").into_iter().flat_map(|s| s.keys).filter(|(k, _)| k == "redis-url").collect();
+    insta::assert_yaml_snapshot!((secrets("redis"), urls));
+    for (unit, file) in [("provision", "provision.json"), ("backup", "backup.json")] {
+        let objects = &plan.unit(unit).expect("a unit").objects;
+        let config = objects.iter().find(|o| o["kind"] == "ConfigMap").expect("a document");
+        let document: serde_json::Value =
+            serde_json::from_str(config["data"][file].as_str().expect("text")).expect("JSON");
+        let server = if unit == "backup" { &document["redis"] } else { &document["redis"]["server"] };
+        assert_eq!(server["host"], "orion-redis-0.orion-redis-nodes");
+        assert_eq!(server["others"].as_array().map(Vec::len), Some(2), "{server}");
+    }
+}
+
+#[test]
+fn another_number_of_sentinels_restarts_no_service() {
+    let units = |instances: u8| {
+        let plan = planned(&format!("{{redis: {{sentinel: {{instances: {instances}}}}}}}"));
+        let auth = plan.unit("auth").expect("a unit").clone();
+        let claims = plan.unit("redis").expect("a unit").objects.clone();
+        (auth, claims.iter().filter(|o| o["kind"] == "PersistentVolumeClaim").count())
+    };
+    let ((three, claims_of_three), (five, claims_of_five)) = (units(3), units(5));
+    assert_eq!((three, claims_of_three, claims_of_five), (five, 3, 5));
+}
+
+#[test]
 fn network_policies_let_services_reach_the_pods_of_replicated_stores() {
     let spec =
         "{networkPolicies: {enabled: true}, postgres: {cloudNativePg: {}}, rabbitmq: {clusterOperator: {}}}";

@@ -119,6 +119,31 @@ fn a_volume_that_would_have_to_shrink_or_change_its_class_is_named() {
 }
 
 #[test]
+fn the_volumes_of_redis_by_sentinel_only_grow_and_its_data_does_not_follow_to_another_way() {
+    let spec = "{redis: {sentinel: {storage: 2Gi}}}";
+    let mut there = cluster(spec, None);
+    let volume = json!({
+        "metadata": {"name": "data-orion-redis-1"},
+        "spec": {"resources": {"requests": {"storage": "2Gi"}}, "storageClassName": "fast"},
+    });
+    there.insert(("PersistentVolumeClaim", "data-orion-redis-1".to_owned()), Arc::new(volume));
+    assert!(said(spec, "", &there).is_empty());
+    let smaller = said("{redis: {sentinel: {storage: 1Gi}}}", "", &there);
+    assert!(
+        smaller.len() == 1 && smaller[0].starts_with("spec.redis.sentinel.storage: 1Gi is less"),
+        "{smaller:?}"
+    );
+    let class = said("{redis: {sentinel: {storageClass: slow}}}", "", &there);
+    assert!(class.len() == 1 && class[0].starts_with("spec.redis.sentinel.storageClass"), "{class:?}");
+    let managed = said("{}", "", &there);
+    assert!(
+        managed.len() == 1 && managed[0].contains("redis is sentinel, and its data does not follow"),
+        "{managed:?}"
+    );
+    assert!(said("{}", "redis", &there).is_empty());
+}
+
+#[test]
 fn another_major_version_than_has_written_to_the_volume_is_refused_with_the_way_to_go() {
     let there = cluster("{}", Some(claim("10Gi", "17")));
     let image = |name: &str| format!("{{postgres: {{managed: {{image: '{name}'}}}}}}");

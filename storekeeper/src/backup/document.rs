@@ -51,6 +51,9 @@ pub struct RestoreWork {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Source {
     pub host: String,
+    /// The other instances of a store that has several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     pub port: u16,
     pub password_file: PathBuf,
 }

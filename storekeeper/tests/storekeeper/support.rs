@@ -49,6 +49,7 @@ impl Place {
     pub(super) fn server(&self, store: Store, address: &Administrator) -> Server {
         Server {
             host: address.host.to_owned(),
+            others: Vec::new(),
             port: address.port,
             own: true,
             tls: false,

@@ -413,6 +413,24 @@ pub const BAD: &[Bad] = &[
         says: "that is for rabbitmq only",
     },
     Bad {
+        what: "Sentinels for RabbitMQ",
+        spec: "{rabbitmq: {sentinel: {}}}",
+        field: "sentinel",
+        says: "that is for redis only",
+    },
+    Bad {
+        what: "Sentinels for PostgreSQL",
+        spec: "{postgres: {sentinel: {}}}",
+        field: "sentinel",
+        says: "that is for redis only",
+    },
+    Bad {
+        what: "Sentinels that can't agree",
+        spec: "{redis: {sentinel: {instances: 4}}}",
+        field: "instances",
+        says: "write 3 or 5",
+    },
+    Bad {
         what: "a majority of two",
         spec: "{rabbitmq: {clusterOperator: {instances: 2}}}",
         field: "instances",

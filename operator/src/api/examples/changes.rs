@@ -59,6 +59,18 @@ pub const CHANGES: &[Change] = &[
         refused: Some("rabbitmq.clusterOperator.instances can't be made fewer"),
     },
     Change {
+        what: "fewer Sentinels than have a say",
+        from: "{redis: {sentinel: {instances: 5}}}",
+        to: "{redis: {sentinel: {}}}",
+        refused: Some("redis.sentinel.instances can't be made fewer"),
+    },
+    Change {
+        what: "more Sentinels",
+        from: "{redis: {sentinel: {}}}",
+        to: "{redis: {sentinel: {instances: 5}}}",
+        refused: None,
+    },
+    Change {
         what: "fewer instances of PostgreSQL",
         from: "{postgres: {cloudNativePg: {instances: 3}}}",
         to: "{postgres: {cloudNativePg: {instances: 1}}}",

@@ -63,6 +63,8 @@ redis: {external: {provisioning: None, secretRef: {name: redis-urls}, caSecretRe
     storage: 50Gi
     storageClass: fast
     resources: {requests: {cpu: "1", memory: 2Gi}, limits: {memory: 2Gi}}
+redis:
+  sentinel: {instances: 5, image: "docker.io/library/redis:8", storage: 2Gi, storageClass: fast}
 rabbitmq: {clusterOperator: {}}"#,
     },
     Good {

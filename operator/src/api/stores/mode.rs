@@ -10,10 +10,12 @@ pub enum Mode {
     External,
     CloudNativePg,
     ClusterOperator,
+    Sentinel,
 }
 
 impl Mode {
-    const ALL: [Mode; 4] = [Mode::Managed, Mode::External, Mode::CloudNativePg, Mode::ClusterOperator];
+    const ALL: [Mode; 5] =
+        [Mode::Managed, Mode::External, Mode::CloudNativePg, Mode::ClusterOperator, Mode::Sentinel];
 
     /// As it is written in a spec.
     pub fn word(self) -> &'static str {
@@ -22,7 +24,13 @@ impl Mode {
             Mode::External => "external",
             Mode::CloudNativePg => "cloudNativePg",
             Mode::ClusterOperator => "clusterOperator",
+            Mode::Sentinel => "sentinel",
         }
+    }
+
+    /// Whether the operator itself runs it, and so keeps its volumes and backs it up.
+    pub fn is_own(self) -> bool {
+        matches!(self, Mode::Managed | Mode::Sentinel)
     }
 
     pub fn named(word: &str) -> Option<Mode> {
@@ -54,13 +62,14 @@ impl StoreSpec {
             Self { external: Some(_), .. } => Mode::External,
             Self { cloud_native_pg: Some(_), .. } => Mode::CloudNativePg,
             Self { cluster_operator: Some(_), .. } => Mode::ClusterOperator,
+            Self { sentinel: Some(_), .. } => Mode::Sentinel,
             _ => Mode::Managed,
         }
     }
 
-    /// What is said about a store that an operator of its own looks after.
+    /// What is said about a store in several instances.
     pub fn replicated(&self) -> Option<&Replicated> {
-        self.cloud_native_pg.as_ref().or(self.cluster_operator.as_ref())
+        self.cloud_native_pg.as_ref().or(self.cluster_operator.as_ref()).or(self.sentinel.as_ref())
     }
 
     pub fn is_external(&self) -> bool {

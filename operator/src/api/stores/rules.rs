@@ -64,7 +64,7 @@ fn rules_of_store(entry: &StoreEntry) -> Vec<(String, String)> {
     all
 }
 
-/// Each of the other operators runs one kind of store.
+/// Each of the ways to have several instances is for one kind of store.
 fn rules_of_modes(entry: &StoreEntry) -> Vec<(String, String)> {
     let store = entry.name;
     let foreign = |mode: &str, of: &str| {
@@ -74,33 +74,46 @@ fn rules_of_modes(entry: &StoreEntry) -> Vec<(String, String)> {
         )
     };
     match entry.store {
-        Store::Postgres => vec![foreign("clusterOperator", "rabbitmq")],
-        Store::Redis => vec![foreign("cloudNativePg", "postgres"), foreign("clusterOperator", "rabbitmq")],
-        Store::Rabbitmq => {
-            let has = |root: &str| format!("(has({root}.{store}) && has({root}.{store}.clusterOperator))");
-            let instances = |root: &str| format!("{root}.{store}.clusterOperator.instances");
-            vec![
-                foreign("cloudNativePg", "postgres"),
-                (
-                    format!("!{} || {} % 2 == 1", has("self"), instances("self")),
-                    format!(
-                        "{store}.clusterOperator.instances: queues are kept by a majority, write an odd number"
-                    ),
-                ),
-                (
-                    format!(
-                        "!{} || !{} || {} >= {}",
-                        has("self"),
-                        has("oldSelf"),
-                        instances("self"),
-                        instances("oldSelf")
-                    ),
-                    format!(
-                        "{store}.clusterOperator.instances can't be made fewer, queues would lose their majority: \
-                         write at least what it was"
-                    ),
-                ),
-            ]
-        }
+        Store::Postgres => vec![foreign("clusterOperator", "rabbitmq"), foreign("sentinel", "redis")],
+        Store::Redis => vec![
+            foreign("cloudNativePg", "postgres"),
+            foreign("clusterOperator", "rabbitmq"),
+            counted(store, "sentinel", "", " in [3, 5]", "the Sentinels choose by majority, write 3 or 5"),
+            kept(store, "sentinel", "the Sentinels"),
+        ],
+        Store::Rabbitmq => vec![
+            foreign("cloudNativePg", "postgres"),
+            foreign("sentinel", "redis"),
+            counted(
+                store,
+                "clusterOperator",
+                "",
+                " % 2 == 1",
+                "queues are kept by a majority, write an odd number",
+            ),
+            kept(store, "clusterOperator", "queues"),
+        ],
     }
+}
+
+/// `before` and `after` the number of instances make the rule for it.
+fn counted(store: &str, mode: &str, before: &str, after: &str, says: &str) -> (String, String) {
+    let instances = format!("self.{store}.{mode}.instances");
+    (
+        format!("!(has(self.{store}) && has(self.{store}.{mode})) || {before}{instances}{after}"),
+        format!("{store}.{mode}.instances: {says}"),
+    )
+}
+
+fn kept(store: &str, mode: &str, whose: &str) -> (String, String) {
+    let has = |root: &str| format!("(has({root}.{store}) && has({root}.{store}.{mode}))");
+    let instances = |root: &str| format!("{root}.{store}.{mode}.instances");
+    let (new, old) = (instances("self"), instances("oldSelf"));
+    (
+        format!("!{} || !{} || {new} >= {old}", has("self"), has("oldSelf")),
+        format!(
+            "{store}.{mode}.instances can't be made fewer, {whose} would lose their majority: write at least what it \
+             was"
+        ),
+    )
 }

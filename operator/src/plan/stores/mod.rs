@@ -7,6 +7,7 @@ mod clusters;
 mod postgres;
 mod rabbitmq;
 mod redis;
+mod sentinel;
 
 use super::hash::hash8;
 use super::pod::{self, Defaults, Ids};
@@ -61,6 +62,11 @@ pub(super) fn unit(inputs: &Inputs, entry: &'static StoreEntry) -> Unit {
             unit.objects = vec![clusters::rabbitmq_cluster(&scope, entry, given)];
             return unit;
         }
+        (Mode::Sentinel, Some(given)) => {
+            unit.objects = sentinel::objects(&scope, entry, given);
+            unit.secrets = vec![secrets::of_store(&scope, entry.store)];
+            return unit;
+        }
         _ => {}
     }
     let default = Managed::default();
@@ -70,10 +76,12 @@ pub(super) fn unit(inputs: &Inputs, entry: &'static StoreEntry) -> Unit {
     unit
 }
 
-/// The image of a managed store.
+/// The image of a store that the operator runs.
 pub(super) fn image(scope: &Scope, store: Store) -> String {
-    let managed = scope.spec().store(store).and_then(|s| s.managed.as_ref());
-    managed.and_then(|m| m.image.as_deref()).unwrap_or(default_image(store)).to_owned()
+    let spec = scope.spec().store(store);
+    let managed = spec.and_then(|s| s.managed.as_ref()).and_then(|m| m.image.as_deref());
+    let sentinel = spec.and_then(|s| s.sentinel.as_ref()).and_then(|s| s.image.as_deref());
+    managed.or(sentinel).unwrap_or(default_image(store)).to_owned()
 }
 
 /// How much memory the store may take at most, in bytes: what its own limits are derived from.
@@ -99,7 +107,13 @@ fn objects(scope: &Scope, entry: &StoreEntry, managed: &Managed) -> Vec<Value> {
             "metadata": scope.metadata(&scope.name_of("config")),
             "data": kind.files,
         }),
-        volume(scope, entry, managed),
+        volume(
+            scope,
+            entry,
+            &scope.name_of("data"),
+            managed.storage.as_deref(),
+            managed.storage_class.as_deref(),
+        ),
         endpoints::cluster_ip(scope, ports.clone()),
     ];
     objects.extend(network::of(scope));
@@ -108,16 +122,22 @@ fn objects(scope: &Scope, entry: &StoreEntry, managed: &Managed) -> Vec<Value> {
 }
 
 /// The volume is an object of its own, not a template of the StatefulSet: those can't be resized.
-fn volume(scope: &Scope, entry: &StoreEntry, managed: &Managed) -> Value {
-    let mut metadata = scope.metadata(&scope.name_of("data"));
+fn volume(
+    scope: &Scope,
+    entry: &StoreEntry,
+    name: &str,
+    storage: Option<&str>,
+    class: Option<&str>,
+) -> Value {
+    let mut metadata = scope.metadata(name);
     metadata["labels"] = json!(scope.data_labels(entry.store));
-    let storage = managed.storage.as_deref().unwrap_or(default_storage(entry.store));
+    let storage = storage.unwrap_or(default_storage(entry.store));
     let mut spec = json!({
         "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": storage}},
     });
-    if let Some(class) = &managed.storage_class {
-        spec["storageClassName"] = class.as_str().into();
+    if let Some(class) = class {
+        spec["storageClassName"] = class.into();
     }
     json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec})
 }

@@ -9,8 +9,10 @@ pub(super) const DEFAULTS: Defaults = Defaults { cpu: "100m", memory: "64Mi", me
 const READY: &str = "REDISCLI_AUTH=$(cat /run/orion/admin/password) redis-cli --user admin --no-auth-warning ping | grep -q -e PONG -e MISCONF";
 
 pub(super) fn kind(memory_limit: u64, _: Ids) -> Kind {
-    let files =
-        [("start.sh", include_str!("redis.sh").to_owned()), ("redis.conf", configuration(memory_limit))];
+    let files = [
+        ("start.sh", include_str!("redis.sh").to_owned()),
+        ("redis.conf", with_memory(include_str!("redis.conf"), memory_limit)),
+    ];
     Kind {
         data: "/data",
         env: Vec::new(),
@@ -22,6 +24,6 @@ pub(super) fn kind(memory_limit: u64, _: Ids) -> Kind {
 
 /// Six tenths of the memory for data: a rewrite of the log copies what is changed meanwhile. When it is full, writes
 /// are refused, which a service can report, instead of the process being killed, which loses the newest ones.
-fn configuration(memory_limit: u64) -> String {
-    format!("{}maxmemory {}\n", include_str!("redis.conf"), memory_limit / 10 * 6)
+pub(super) fn with_memory(configuration: &str, memory_limit: u64) -> String {
+    format!("{configuration}maxmemory {}\n", memory_limit / 10 * 6)
 }

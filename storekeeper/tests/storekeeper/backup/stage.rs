@@ -76,6 +76,7 @@ impl Stage {
     fn server(&self, store: &str, of: &Administrator) -> Server {
         Server {
             host: of.host.to_owned(),
+            others: Vec::new(),
             port: of.port,
             own: true,
             tls: false,
@@ -101,6 +102,7 @@ impl Stage {
     pub(super) fn work(&self, to: &Location, keep_last: usize) -> BackupWork {
         let source = |of: &Administrator| Source {
             host: of.host.to_owned(),
+            others: Vec::new(),
             port: of.port,
             password_file: self.path("reader"),
         };
