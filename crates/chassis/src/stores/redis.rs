@@ -1,5 +1,8 @@
 //! Redis behind a small API. The client library stays in here: it makes one connection, and this module decides
 //! when to make the next, so that a lost server is always found again and a command never waits for one.
+//!
+//! With a URL that begins with redis-sentinel:// each of these connections begins at a Sentinel, which says who the
+//! master is by then.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -10,6 +13,7 @@ use fred::prelude::*;
 use fred::types::config::TlsConnector;
 use fred::types::{ClusterHash, ConnectHandle, CustomCommand};
 use reqwest::Url;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::reconnect::Backoff;
@@ -20,6 +24,8 @@ pub use fred::types::Value;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// What Redis answers to a write that was the master's and is no longer.
+const DEMOTED: &str = "READONLY";
 /// What Redis answers while it can't write to its disk.
 const CANNOT_WRITE: &str = "MISCONF";
 /// How often an idle connection is tried, to notice a peer that went away without a word.
@@ -38,6 +44,7 @@ struct Inner {
     address: String,
     client: RwLock<Option<Client>>,
     last_error: Mutex<String>,
+    demoted: Notify,
 }
 
 impl Redis {
@@ -52,6 +59,7 @@ impl Redis {
             address: format!("redis:{port}"),
             client: RwLock::default(),
             last_error: Mutex::new("not connected yet".to_owned()),
+            demoted: Notify::new(),
         }));
         let supervised = redis.clone();
         tokio::spawn(async move {
@@ -129,7 +137,12 @@ impl Redis {
 
     async fn run<R>(&self, work: impl AsyncFnOnce(Client) -> FredResult<R>) -> Result<R, RedisError> {
         let client = self.client()?;
-        work(client).await.map_err(|error| self.error(&error))
+        work(client).await.map_err(|error| {
+            if error.details().starts_with(DEMOTED) {
+                self.0.demoted.notify_one();
+            }
+            self.error(&error)
+        })
     }
 
     fn client(&self) -> Result<Client, RedisError> {
@@ -155,7 +168,13 @@ impl Redis {
                     backoff.reset();
                     self.hold(Some(client.clone()));
                     tracing::info!(address = self.address(), "connected to redis");
-                    watch(&client, connection).await
+                    tokio::select! {
+                        lost = watch(&client, connection) => lost,
+                        () = self.0.demoted.notified() => {
+                            let _ = client.quit().await;
+                            "another Redis is the master now".to_owned()
+                        }
+                    }
                 }
                 Err(error) => self.error(&error).0,
             };
@@ -203,7 +222,7 @@ impl Redis {
 
 /// The library would look for the machine's authorities, and there are none where a service runs.
 fn config(url: &Secret, ca: Option<&Path>) -> Result<Config, String> {
-    let plain = url.expose().strip_prefix("rediss://").map(|rest| format!("redis://{rest}"));
+    let plain = url.expose().strip_prefix("rediss").map(|rest| format!("redis{rest}"));
     let config = Config::from_url(plain.as_deref().unwrap_or(url.expose()));
     let mut config = config.map_err(|error| secret_free(error.details(), url))?;
     if plain.is_some() {

@@ -20,7 +20,7 @@ pub(crate) async fn state() -> &'static State {
 /// The client library counts no further; less the one that counts.
 const DATABASES: u64 = 255;
 /// What the provision Job grants (storekeeper/src/provision/redis.rs).
-const COMMANDS: &str = "-@all +@connection +@read +@write +@pubsub +@transaction +@scripting -@admin -@dangerous -scan \
+const COMMANDS: &str = "-@all +@connection +@read +@write +@pubsub +@transaction +@scripting -@admin -@dangerous +role -scan \
                         -randomkey -dbsize -function -fcall -fcall_ro -script|flush -script|kill";
 
 pub struct KeySpace {
