@@ -65,9 +65,10 @@ impl Backup {
 
     pub async fn redis(&self) -> Result<(), Failure> {
         let Some(source) = &self.work.redis else { return Ok(()) };
-        let command = redis::dump(source, &self.programs)?;
+        let source = redis::reachable(source).await;
+        let command = redis::dump(&source, &self.programs)?;
         let path = "redis/dump.rdb".to_owned();
-        self.keep("redis-cli", command, &redis::place(source), b"REDIS", path, Content::Redis).await
+        self.keep("redis-cli", command, &redis::place(&source), b"REDIS", path, Content::Redis).await
     }
 
     /// Makes it count, and then removes what has had its time.

@@ -27,6 +27,8 @@ const COMMANDS: &[&str] = &[
     "+@scripting",
     "-@admin",
     "-@dangerous",
+    // A client that was sent to the master makes sure that it is one.
+    "+role",
     "-scan",
     "-randomkey",
     "-dbsize",
@@ -37,17 +39,25 @@ const COMMANDS: &[&str] = &[
     "-script|kill",
 ];
 
+/// On every instance by itself: users are not replicated.
 pub(super) async fn provision(work: &RedisWork, mark: &Mark, say: Say<'_>) -> Result<(), Failure> {
-    let place = Place::of("redis", &work.server, work.server.port);
-    let username = read_secret(&work.server.admin_username_file)?;
+    for server in work.server.each() {
+        provision_on(&server, work, mark, say).await?;
+    }
+    Ok(())
+}
+
+async fn provision_on(server: &Server, work: &RedisWork, mark: &Mark, say: Say<'_>) -> Result<(), Failure> {
+    let place = Place::of("redis", server, server.port);
+    let username = read_secret(&server.admin_username_file)?;
     let all = work.accounts.iter().flat_map(|account| names(&account.user, account.second.as_ref()));
     place.apart(&username, all)?;
-    let password = read_secret(&work.server.admin_password_file)?;
-    let admin = connect(&place, &work.server, &username, &password).await?;
+    let password = read_secret(&server.admin_password_file)?;
+    let admin = connect(&place, server, &username, &password).await?;
     let mut all = Vec::new();
     for account in &work.accounts {
         for way in ways(&account.user, &account.password_file, account.second.as_ref())? {
-            let known = find(&admin, &place, &work.server, &username, way.name, mark).await?;
+            let known = find(&admin, &place, server, &username, way.name, mark).await?;
             if way.concerns(known)? {
                 all.push((account, way));
             }
@@ -63,7 +73,7 @@ pub(super) async fn provision(work: &RedisWork, mark: &Mark, say: Say<'_>) -> Re
         set.map_err(|error| explain(&place, &username, error))?;
         match password {
             Some(password) => {
-                verify(&place, &work.server, name, &password).await?;
+                verify(&place, server, name, &password).await?;
                 say(format!("redis: user {name} has its keys"));
             }
             None => say(format!("redis: user {name} is refused")),

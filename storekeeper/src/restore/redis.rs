@@ -70,16 +70,36 @@ fn login(server: &Server) -> Result<(String, String), Failure> {
     Ok((read_secret(&server.admin_username_file)?, read_secret(&server.admin_password_file)?))
 }
 
-async fn connect(server: &Server) -> Result<Client, Failure> {
-    let client = connect_to(&server.host, server.port, Some(login(server)?)).await;
-    client.map_err(|error| explain(server, &error))
+/// The one that takes writes, and where it is.
+async fn connect(server: &Server) -> Result<(Client, Server), Failure> {
+    let mut why = None;
+    for instance in server.each() {
+        let connected = connect_to(&instance.host, instance.port, Some(login(server)?)).await;
+        let client = match connected {
+            Ok(client) => client,
+            Err(error) => {
+                why = Some(explain(&instance, &error));
+                continue;
+            }
+        };
+        if server.others.is_empty() || leads(&client).await {
+            return Ok((client, instance));
+        }
+        let _ = client.quit().await;
+    }
+    Err(why.unwrap_or_else(|| place(server).passing("none of its instances is the master")))
+}
+
+async fn leads(client: &Client) -> bool {
+    let role = words(client, &["ROLE"]).await.ok().and_then(|role| role.into_array().into_iter().next());
+    role.is_some_and(|role| role.as_str().is_some_and(|word| word == "master"))
 }
 
 fn explain(server: &Server, error: &Error) -> Failure {
     let details = error.details();
     match error.kind() {
         _ if details.contains("OOM") => place(server).refused(format!(
-            "has no room for the snapshot beside what it holds: raise redis.managed.resources.limits.memory ({details})"
+            "has no room for the snapshot beside what it holds: raise resources.limits.memory of redis ({details})"
         )),
         ErrorKind::IO | ErrorKind::Timeout | ErrorKind::Canceled => place(server).passing(details),
         _ => place(server).refused(details),
@@ -91,7 +111,7 @@ async fn select(client: &Client, database: u32) -> Result<(), Error> {
 }
 
 pub(super) async fn is_done(server: &Server, request: &str) -> Result<bool, Failure> {
-    let client = connect(server).await?;
+    let (client, _) = connect(server).await?;
     let look = async {
         select(&client, NOTES).await?;
         words(&client, &["HEXISTS", NOTED, request]).await
@@ -103,9 +123,9 @@ pub(super) async fn is_done(server: &Server, request: &str) -> Result<bool, Fail
 
 /// The database that was taken, and how many keys went into it.
 pub(super) async fn load(server: &Server, snapshot: &Snapshot) -> Result<(u32, u64), Failure> {
-    let live = connect(server).await?;
+    let (live, server) = &connect(server).await?;
     let (user, password) = login(server)?;
-    let free = free(&live).await.map_err(|error| explain(server, &error))?;
+    let free = free(live).await.map_err(|error| explain(server, &error))?;
     let Some(database) = free else {
         return Err(place(server).refused(
             "has no free database from 1 to 14: what earlier restores left there is in docs/runbooks/backup-and-restore.md",
@@ -120,8 +140,8 @@ pub(super) async fn load(server: &Server, snapshot: &Snapshot) -> Result<(u32, u
         Err(error) => {
             // What is there already would be in the way of the next try.
             let cleared = async {
-                select(&live, database).await?;
-                words(&live, &["FLUSHDB"]).await
+                select(live, database).await?;
+                words(live, &["FLUSHDB"]).await
             };
             let _ = cleared.await;
             Err(explain(server, &error))
@@ -141,7 +161,7 @@ async fn free(live: &Client) -> Result<Option<u32>, Error> {
 
 /// Both at once: services see the one or the other, and the note is there when the data is.
 pub(super) async fn swap(server: &Server, database: u32, request: &str) -> Result<(), Failure> {
-    let client = connect(server).await?;
+    let (client, _) = connect(server).await?;
     let number = database.to_string();
     let notes = NOTES.to_string();
     let transaction: [&[&str]; 5] = [
