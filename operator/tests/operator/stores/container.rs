@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,6 +20,8 @@ const STORE: u32 = 999;
 pub(super) struct Container {
     store: &'static str,
     folder: TempDir,
+    /// What the containers of one pod share.
+    volumes: Rc<TempDir>,
     container: Value,
     /// Variables beside the plan's.
     env: Vec<(&'static str, String)>,
@@ -28,14 +31,27 @@ pub(super) struct Container {
 impl Container {
     /// `ports`: lines of the plan's configuration, with what they are to be here.
     pub(super) fn of(store: &'static str, ports: &[(&str, String)]) -> Container {
-        let plan = planned("{}");
+        let volumes = Rc::new(TempDir::new().expect("a folder"));
+        Self::in_pod("{}", store, 0, &volumes, ports)
+    }
+
+    /// The container with this number, of the pod that has these volumes.
+    pub(super) fn in_pod(
+        spec: &str,
+        store: &'static str,
+        number: usize,
+        volumes: &Rc<TempDir>,
+        ports: &[(&str, String)],
+    ) -> Container {
+        let plan = planned(spec);
         let unit = plan.unit(store).expect("a store of the catalog");
         let object =
             |kind: &str| unit.objects.iter().find(|o| o["kind"] == kind).expect("it has one").clone();
-        let container = object("StatefulSet")["spec"]["template"]["spec"]["containers"][0].take();
+        let container = object("StatefulSet")["spec"]["template"]["spec"]["containers"][number].take();
         let made = Container {
             store,
             folder: TempDir::new().expect("a folder"),
+            volumes: Rc::clone(volumes),
             container,
             env: Vec::new(),
             running: RefCell::new(None),
@@ -65,7 +81,7 @@ impl Container {
     }
 
     fn write(&self, volume: &str, name: &str, text: &str) {
-        let path = self.folder.path().join(volume).join(name);
+        let path = self.volumes.path().join(volume).join(name);
         fs::write(&path, text).expect("write a file");
         chown(&path, Some(STORE), Some(STORE)).expect("tests with stores run as root");
     }
@@ -74,7 +90,7 @@ impl Container {
     fn mounts(&self) -> Vec<(String, PathBuf)> {
         let mounts = self.container["volumeMounts"].as_array().expect("mounts");
         let text = |value: &Value| value.as_str().expect("text").to_owned();
-        mounts.iter().map(|m| (text(&m["mountPath"]), self.folder.path().join(text(&m["name"])))).collect()
+        mounts.iter().map(|m| (text(&m["mountPath"]), self.volumes.path().join(text(&m["name"])))).collect()
     }
 
     pub(super) fn start(&self) {
@@ -89,7 +105,9 @@ impl Container {
         command.args(self.mounts().iter().map(|(path, folder)| format!("{path}={}", folder.display())));
         command.arg("--");
         let planned = list(&self.container["env"]);
-        command.args(planned.iter().map(|v| format!("{}={}", text(&v["name"]), text(&v["value"]))));
+        // What only a cluster knows is among the test's own.
+        let planned = planned.iter().filter(|variable| variable["value"].is_string());
+        command.args(planned.map(|v| format!("{}={}", text(&v["name"]), text(&v["value"]))));
         command.args(self.env.iter().map(|(name, value)| format!("{name}={value}")));
         command.args(list(&self.container["command"]).iter().map(text));
         let output = (log.try_clone().expect("a file can be cloned"), log);
@@ -143,7 +161,7 @@ impl Container {
     /// Every file on the volume, with its content.
     pub(super) fn volume(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found = Vec::new();
-        read(&self.folder.path().join("data"), &mut found);
+        read(&self.volumes.path().join("data"), &mut found);
         found
     }
 }

@@ -3,3 +3,4 @@
 mod container;
 mod postgres;
 mod rabbitmq;
+mod sentinel;
