@@ -68,10 +68,22 @@ fn moved(platform: &OrionPlatform, children: &Children, entry: &StoreEntry) -> O
     let wanted = platform.spec.store(entry.store).map_or(Mode::Managed, |spec| spec.mode());
     let annotation = platform.annotations().get(ALLOW_STORE_CHANGE);
     let allowed = annotation.is_some_and(|stores| stores.split(',').any(|name| name.trim() == entry.name));
-    if was == wanted || allowed {
+    // Both are one StatefulSet under one name, and neither can become the other.
+    let rebuilt = was.is_own() && wanted.is_own();
+    if was == wanted || (allowed && !rebuilt) {
         return None;
     }
     let (was, wanted) = (was.word(), wanted.word());
+    if rebuilt {
+        return Some(Invalid {
+            field: format!("spec.{}.{wanted}", entry.name),
+            message: format!(
+                "{0} is {was}, and its pods can't become those of {0}.{wanted}: put back {was}, or create another \
+                 platform with {0}.{wanted} and restore a backup of this one there",
+                entry.name
+            ),
+        });
+    }
     Some(Invalid {
         field: format!("spec.{}.{wanted}", entry.name),
         message: format!(

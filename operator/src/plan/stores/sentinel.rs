@@ -40,7 +40,7 @@ pub(super) fn objects(scope: &Scope, entry: &StoreEntry, given: &Replicated) -> 
 }
 
 /// As the StatefulSet looks for it: what is there under that name it takes, and never makes another.
-pub(in crate::plan) fn claim(scope: &Scope, instance: i32) -> String {
+fn claim(scope: &Scope, instance: i32) -> String {
     format!("data-{}-{instance}", scope.name())
 }
 

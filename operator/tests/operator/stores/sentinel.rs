@@ -143,7 +143,7 @@ async fn a_lost_master_is_replaced_and_a_service_goes_on_with_every_revocation_t
     let values = redis.mget(&kept).await.expect("the new master answers");
     assert!(values.iter().all(Option::is_some), "{values:?}\n{}", nodes.log());
 
-    // It comes back as a replica of the new master, and takes over when that one is lost in its turn.
+    // It comes back, and follows whom it has led.
     first.start();
     eventually("the first node follows", || async {
         first.redis.log().contains("MASTER <-> REPLICA sync: Finished with success").then_some(())
