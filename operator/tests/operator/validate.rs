@@ -135,12 +135,14 @@ fn the_volumes_of_redis_by_sentinel_only_grow_and_its_data_does_not_follow_to_an
     );
     let class = said("{redis: {sentinel: {storageClass: slow}}}", "", &there);
     assert!(class.len() == 1 && class[0].starts_with("spec.redis.sentinel.storageClass"), "{class:?}");
-    let managed = said("{}", "", &there);
-    assert!(
-        managed.len() == 1 && managed[0].contains("redis is sentinel, and its data does not follow"),
-        "{managed:?}"
-    );
-    assert!(said("{}", "redis", &there).is_empty());
+    for allowed in ["", "redis"] {
+        let managed = said("{}", allowed, &there);
+        let told = managed.len() == 1 && managed[0].contains("create another platform with redis.managed");
+        assert!(told, "{managed:?}");
+    }
+    let external = "{redis: {external: {host: cache.example.com, secretRef: {name: cache}}}}";
+    assert!(said(external, "", &there)[0].contains("its data does not follow it to external"));
+    assert!(said(external, "redis", &there).is_empty());
 }
 
 #[test]
