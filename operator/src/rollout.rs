@@ -30,6 +30,8 @@ pub struct Subject<'a> {
     pub live: Live,
     /// Every pod that is wanted runs the newest template and is ready.
     pub ready: bool,
+    /// It can't change before a person has given it something; what runs of it goes on.
+    pub held: bool,
 }
 
 /// What may happen to a unit now.
@@ -47,6 +49,11 @@ impl Subject<'_> {
     fn settled(&self) -> bool {
         self.live == Live::Current && self.ready
     }
+
+    /// It runs as it did, and nobody knows for how long: what needs it may change all the same.
+    fn runs_on(&self) -> bool {
+        self.held && self.live == Live::Edited && self.ready
+    }
 }
 
 /// A decision for each unit, in the same order. `installed`: the platform has once been ready as a whole.
@@ -62,7 +69,8 @@ fn decide_one(unit: &Subject, all: &[Subject], installed: bool) -> Decision {
         Live::Edited => false,
     };
     let blocks = |other: &&Subject| {
-        !other.settled() && (unit.needs.contains(&other.name) || barrier && other.tier < unit.tier)
+        let needed = unit.needs.contains(&other.name) && (barrier || !other.runs_on());
+        !other.settled() && (needed || barrier && other.tier < unit.tier)
     };
     let mut on: Vec<&Subject> = all.iter().filter(blocks).collect();
     // The lowest tier is what everything waits for; naming the ones above it would only hide the cause.

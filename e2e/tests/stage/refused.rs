@@ -16,22 +16,58 @@ use serde_json::{Value, json};
 use crate::support::{SOON, assert_no_changes, deployment, is};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_without_the_key_is_named_and_what_does_not_need_it_goes_on() -> Result<()> {
+async fn a_secret_without_the_key_of_one_service_is_named_there_and_the_rest_goes_on() -> Result<()> {
     scene("refused-key", async |scene| {
         secret(scene, json!({"auth-url": "postgres://auth:a@db/auth"})).await?;
         scene.apply(external()).await?;
         let why = "Secret elsewhere has no key user-url";
-        let named = |p: &OrionPlatform| status::message(p, "provision").contains(why);
+        let named = |p: &OrionPlatform| status::message(p, "user").contains(why);
         let platform = scene.until("the key is named", named).await?;
-        assert!(
-            status::message(&platform, "auth").contains("waits for provision"),
-            "{}",
-            status::told(&platform)
-        );
-        let goes_on = |p: &OrionPlatform| status::unit(p, "rabbitmq").is_some_and(|unit| unit.ready == 1);
-        scene.until("rabbitmq is there", goes_on).await?;
+        for there in ["provision", "auth"] {
+            assert!(
+                status::unit(&platform, there).is_some_and(|unit| unit.ready == 1),
+                "{}",
+                status::told(&platform)
+            );
+        }
+        assert_eq!(deployment(scene, "user").await?, None, "its pods could not start");
         let patch = Patch::Merge(json!({"stringData": {"user-url": "postgres://user:a@db/user"}}));
         scene.api::<Secret>().patch("elsewhere", &PatchParams::default(), &patch).await?;
+        scene.until_ready().await.map(drop)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_service_lacks_a_key_the_others_are_edited_and_nothing_is_taken_back() -> Result<()> {
+    scene("refused-alone", async |scene| {
+        secret(scene, json!({"auth-url": "postgres://a", "user-url": "postgres://u"})).await?;
+        let mut spec = external();
+        spec["rollout"] = json!({"tierTimeout": SOON, "onFailure": "Rollback"});
+        scene.apply(spec).await?;
+        scene.until_ready().await?;
+        let gone = Patch::Merge(json!({"data": {"user-url": null}}));
+        scene.api::<Secret>().patch("elsewhere", &PatchParams::default(), &gone).await?;
+        // The Secret is read again within a minute.
+        let named = |p: &OrionPlatform| {
+            status::message(p, "user").contains("Secret elsewhere has no key user-url")
+                && status::is_true(p, "Degraded")
+        };
+        scene.until("the key is named", named).await?;
+        let env = json!([{"name": "GREETING", "value": "hello"}]);
+        let edited = ["auth", "gateway"].map(|name| json!({"name": name, "env": env}));
+        scene.edit(json!({"services": edited})).await?;
+        for name in ["auth", "gateway"] {
+            let changed =
+                async || Ok((crate::support::generation(scene, name).await? == Some(2)).then_some(()));
+            scene.eventually("the others are edited", changed).await?;
+        }
+        let stalled = scene.until("it is stalled", is(Phase::Stalled)).await?;
+        assert!(named(&stalled) || told(&stalled).contains("no key user-url"), "{}", status::told(&stalled));
+        assert_eq!(stalled.status.as_ref().and_then(|s| s.rollback.clone()), None);
+        assert_eq!(crate::support::generation(scene, "user").await?, Some(1), "what runs stays");
+        let back = Patch::Merge(json!({"stringData": {"user-url": "postgres://u"}}));
+        scene.api::<Secret>().patch("elsewhere", &PatchParams::default(), &back).await?;
         scene.until_ready().await.map(drop)
     })
     .await
@@ -41,15 +77,14 @@ async fn a_secret_without_the_key_is_named_and_what_does_not_need_it_goes_on() -
 async fn a_secret_that_is_missing_or_is_no_text_is_named() -> Result<()> {
     scene("refused-secret", async |scene| {
         scene.apply(external()).await?;
-        let named =
-            |p: &OrionPlatform| status::message(p, "provision").contains("there is no Secret elsewhere");
+        let named = |p: &OrionPlatform| status::message(p, "auth").contains("there is no Secret elsewhere");
         scene.until("the Secret is named", named).await?;
         let object = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "elsewhere"},
             "data": {"auth-url": "//79", "user-url": "//79"},
         });
         create::<Secret>(scene.api(), object).await?;
-        let unreadable = |p: &OrionPlatform| status::message(p, "provision").contains("is not text");
+        let unreadable = |p: &OrionPlatform| status::message(p, "auth").contains("is not text");
         scene.until("it is said to be no text", unreadable).await?;
         let patch =
             Patch::Merge(json!({"stringData": {"auth-url": "postgres://a", "user-url": "postgres://u"}}));

@@ -52,15 +52,15 @@ impl Applying<'_> {
         let wish = self.wish.as_ref();
         let made =
             secrets::ensure(self.writer, self.platform, unit, self.children, wish, &mut self.data).await;
-        let lacks = match made {
-            Ok(()) => secrets::missing(unit, &self.data).map(Error::Input),
-            Err(Error::Input(text)) => Some(Error::Input(text)),
+        let (unmade, lacks) = match made {
+            Ok(()) => (false, secrets::missing(unit, &self.data).map(Error::Input)),
+            Err(Error::Input(text)) => (true, Some(Error::Input(text))),
             Err(other) => return Err(other),
         };
         // The Secrets may be new, and with them the hash on the pods.
         let mut result = Ok(());
         for object in bind::objects(unit, self.version, &self.data, self.children) {
-            if lacks.is_some() && self.would_wait(&object) {
+            if lacks.is_some() && self.would_wait(&object, unmade) {
                 continue;
             }
             match self.object(&object).await {
@@ -71,9 +71,10 @@ impl Applying<'_> {
         lacks.map_or(result, Err)
     }
 
-    /// Without what a person has to give, new pods could not start: those that run stay as they are.
-    fn would_wait(&self, object: &Value) -> bool {
-        object["kind"] == "Job" || runs(object) && find(self.children, object).is_some()
+    /// Without what a person has to give, new pods could not start: those that run stay as they are. Pods that would read
+    /// a Secret that could not be completed (`unmade`) would not even wait for it: the first ones aren't made either.
+    fn would_wait(&self, object: &Value, unmade: bool) -> bool {
+        object["kind"] == "Job" || runs(object) && (unmade || find(self.children, object).is_some())
     }
 
     /// A volume that can't grow is no reason to leave alone what runs on it.

@@ -22,10 +22,17 @@ pub const VERSION: &str = "orion.dev/version";
 /// The unit's objects as they are to be in the cluster.
 pub fn objects(unit: &Unit, version: &str, secrets: &SecretData, live: &Children) -> Vec<Value> {
     let turns = Turns::of(unit, live);
-    unit.objects.iter().map(|object| bound(object, version, secrets, &turns, live)).collect()
+    unit.objects.iter().map(|object| bound(unit, object, version, secrets, &turns, live)).collect()
 }
 
-fn bound(object: &Value, version: &str, secrets: &SecretData, turns: &Turns, live: &Children) -> Value {
+fn bound(
+    unit: &Unit,
+    object: &Value,
+    version: &str,
+    secrets: &SecretData,
+    turns: &Turns,
+    live: &Children,
+) -> Value {
     let mut object = object.clone();
     match object["kind"].as_str() {
         Some("Deployment") => {
@@ -37,7 +44,7 @@ fn bound(object: &Value, version: &str, secrets: &SecretData, turns: &Turns, liv
         Some("StatefulSet") => hash_secrets(&mut object, secrets, turns),
         Some("Job") => {
             tell_keys(&mut object["spec"]["template"], secrets);
-            rename(&mut object, secrets, live);
+            rename(&mut object, unit, secrets, live);
             turns.expect(&mut object["spec"]["template"], secrets);
         }
         Some("CronJob") => tell_keys(&mut object["spec"]["jobTemplate"]["spec"]["template"], secrets),
@@ -112,14 +119,14 @@ pub fn mounted(pod: &Value) -> BTreeSet<String> {
 
 /// A Job can't be changed, so whatever it must run again for is in its name: what it is to provision (in the plan's
 /// own name for it), with which passwords, on which volumes. A store that lost its volume has lost its accounts.
-fn rename(object: &mut Value, secrets: &SecretData, live: &Children) {
+fn rename(object: &mut Value, unit: &Unit, secrets: &SecretData, live: &Children) {
     let claims =
         live.iter().filter(|((kind, _), _)| *kind == "PersistentVolumeClaim").map(|(_, claim)| claim);
     let of_stores = claims.filter(|claim| claim["metadata"]["labels"][DATA_LABEL] != DATA_BACKUP);
     let volumes: Vec<&Value> = of_stores.map(|claim| &claim["metadata"]["uid"]).collect();
     let template = &object["spec"]["template"];
     let mounted = mounted(&template["spec"]);
-    let passwords = hash8(&mounted.iter().map(|name| (name, secrets.get(name))).collect::<Vec<_>>());
+    let passwords = hash8(&mounted.iter().map(|name| (name, used(unit, name, secrets))).collect::<Vec<_>>());
     let keys = template["metadata"]["annotations"][KEYS].as_str().map(str::to_owned);
     let late = match &keys {
         Some(keys) => hash8(&(passwords, volumes, keys)),
@@ -130,6 +137,15 @@ fn rename(object: &mut Value, secrets: &SecretData, live: &Children) {
     let unit = metadata["labels"][NAME_LABEL].as_str().unwrap_or_default();
     let planned = metadata["annotations"][CONFIG_HASH].as_str().unwrap_or_default();
     metadata["name"] = Value::from(provision::job_name(platform, unit, planned, &late));
+}
+
+/// What a Job uses of a Secret: of its own unit's all that the unit has to do with. A service may have more in there.
+fn used(unit: &Unit, name: &str, secrets: &SecretData) -> Option<BTreeMap<String, String>> {
+    let mut data = secrets.get(name)?.clone();
+    if let Some(spec) = unit.secrets.iter().find(|spec| spec.name == name) {
+        data.retain(|key, _| spec.keys.iter().chain(&spec.second).any(|(known, _)| known == key));
+    }
+    Some(data)
 }
 
 /// The data of the Secrets in the cache.

@@ -32,6 +32,8 @@ pub struct Observed {
     pub cause: Option<String>,
     /// What the cluster doesn't have and the unit can't be whole without; it runs as well as it can.
     pub lacks: Option<String>,
+    /// What a person has to put into a Secret before it can change.
+    pub held: Option<String>,
     /// The planned objects with everything bound that is known by now.
     pub objects: Vec<Value>,
 }
@@ -39,7 +41,8 @@ pub struct Observed {
 impl Observed {
     pub fn subject(&self) -> Subject<'_> {
         let needs = self.needs.iter().map(String::as_str).collect();
-        Subject { name: &self.name, tier: self.tier, needs, live: self.live, ready: self.readiness.settled }
+        let (live, ready, held) = (self.live, self.readiness.settled, self.held.is_some());
+        Subject { name: &self.name, tier: self.tier, needs, live, ready, held }
     }
 
     pub fn settled(&self) -> bool {
@@ -81,6 +84,7 @@ fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -
         health: Health::Unknown,
         cause,
         lacks: None,
+        held: secrets::lacking(unit, children, data),
         objects,
     }
 }

@@ -127,6 +127,17 @@ pub fn missing(unit: &Unit, data: &SecretData) -> Option<String> {
     })
 }
 
+/// Why the unit can't have what it is to run with, before anybody tries: somebody else's Secret is not there, lacks a
+/// key, or holds what is not text.
+pub fn lacking(unit: &Unit, children: &Children, data: &SecretData) -> Option<String> {
+    let unmade = unit.secrets.iter().find_map(|spec| {
+        changes(spec, &accounts::of(spec, children), data, &mut no_random)
+            .err()
+            .map(|error| error.to_string())
+    });
+    unmade.or_else(|| missing(unit, data))
+}
+
 /// A value from the operating system's random numbers.
 pub fn random(key: &SecretKey) -> String {
     let mut rng = rand::rng();
@@ -158,8 +169,8 @@ pub async fn ensure(
         }
         let written = match known {
             Some(live) => write(writer, platform, spec, live, json!({}), json!(changed)).await?,
-            // Made moments ago, for another unit: the cache doesn't know it yet.
-            None if data.contains_key(&spec.name) => continue,
+            // Made moments ago, for another unit: the cache doesn't know it yet. This one may want more in it.
+            None if data.contains_key(&spec.name) && changed.is_empty() => continue,
             None => create(writer, platform, spec, wish, &changed, data).await?,
         };
         data.insert(spec.name.clone(), data_of(&written));

@@ -47,7 +47,7 @@ pub(super) fn unit(inputs: &Inputs) -> Unit {
             .chain([job])
             .collect(),
         secrets: served(inputs)
-            .filter_map(|service| secrets::credentials(inputs, service))
+            .filter_map(|service| secrets::accounts(inputs, service))
             .chain(backup::reader(inputs))
             .collect(),
     }

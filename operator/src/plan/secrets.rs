@@ -69,6 +69,13 @@ pub enum SecretKey {
     Template(String),
 }
 
+impl SecretKey {
+    /// Whether it takes its value from another Secret.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, SecretKey::Template(text) if text.split("${").skip(1).any(|part| part.split('}').next().unwrap_or_default().contains(':')))
+    }
+}
+
 pub(super) const CREDENTIALS_SUFFIX: &str = "credentials";
 
 /// The key, and so the file, in which a service finds where a store is.
@@ -153,6 +160,14 @@ pub(super) fn credentials(inputs: &Inputs, service: &Service) -> Option<SecretSp
         keys,
         second,
     })
+}
+
+/// The same without what comes from somebody else's Secret: all that accounts are made from. A URL that is missing there
+/// holds up the service that uses it, and nobody's accounts.
+pub(super) fn accounts(inputs: &Inputs, service: &Service) -> Option<SecretSpec> {
+    let mut spec = credentials(inputs, service)?;
+    spec.keys.retain(|(_, key)| !key.is_foreign());
+    (!spec.keys.is_empty()).then_some(spec)
 }
 
 /// Password and URL of one account, under their keys.

@@ -180,9 +180,9 @@ fn timed_out(tiers: &[TierStatus]) -> bool {
 /// A rollout that fails is noted once, and forgotten when the spec changes: so there is never a loop.
 fn rollback(facts: &Facts, phase: Phase, tiers: &[TierStatus], cause: &str) -> Option<Rollback> {
     let noted = facts.before.rollback.clone().filter(|r| r.generation == facts.generation);
-    // What lacks a kind has not failed: it waits for somebody to install it.
+    // What lacks a kind, or a key of a Secret, has not failed: it waits for somebody who has it.
     let fails = phase == Phase::Stalled && timed_out(tiers) && facts.roll_back && facts.held.is_none();
-    let fails = fails && facts.lacking().is_none();
+    let fails = fails && facts.lacking().is_none() && facts.units.iter().all(|unit| unit.held.is_none());
     let elsewhere = facts.before.last_good_revision.as_deref().is_some_and(|good| good != facts.revision);
     noted.or_else(|| {
         (fails && elsewhere).then(|| Rollback {

@@ -5,7 +5,7 @@ use operator::rollout::{Decision, Live, Subject, decide};
 use proptest::prelude::*;
 
 fn unit<'a>(name: &'a str, tier: Tier, needs: &[&'a str], live: Live, ready: bool) -> Subject<'a> {
-    Subject { name, tier, needs: needs.to_vec(), live, ready }
+    Subject { name, tier, needs: needs.to_vec(), live, ready, held: false }
 }
 
 fn wait(on: &[&str]) -> Decision {
@@ -53,6 +53,19 @@ fn an_edit_waits_for_what_it_needs_and_for_nothing_else() {
     ];
     let decisions = decide(&units, true);
     assert_eq!(decisions, [Decision::Keep, Decision::Keep, Decision::Apply, wait(&["postgres"])]);
+}
+
+/// What a person has to give it may be long in coming.
+#[test]
+fn an_edit_does_not_wait_for_what_runs_on_and_lacks_a_key_but_a_change_of_version_does() {
+    let held = |ready| Subject { held: true, ..unit("user", Tier::Business, &[], Live::Edited, ready) };
+    let gateway = |live| unit("gateway", Tier::Gateway, &["user"], live, true);
+    assert_eq!(decide(&[held(true), gateway(Live::Edited)], true), [Decision::Apply, Decision::Apply]);
+    for waits in [[held(true), gateway(Live::OldVersion)], [held(false), gateway(Live::Edited)]] {
+        assert_eq!(decide(&waits, true), [Decision::Apply, wait(&["user"])]);
+    }
+    let fresh = unit("gateway", Tier::Gateway, &["user"], Live::Absent, false);
+    assert_eq!(decide(&[held(true), fresh], false), [Decision::Apply, wait(&["user"])]);
 }
 
 #[test]
@@ -120,6 +133,7 @@ fn subjects(platform: &[(Tier, Vec<usize>, Live, bool)]) -> Vec<Subject<'static>
             needs,
             live: *live,
             ready: *ready && *live != Live::Absent,
+            held: false,
         }
     };
     platform.iter().enumerate().map(subject).collect()

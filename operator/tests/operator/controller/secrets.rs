@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use operator::controller::bind::SecretData;
+use operator::controller::bind::{self, SecretData};
 use operator::controller::cache::Children;
-use operator::controller::secrets::{changes, complete, foreign, labelled, missing, random};
+use operator::controller::secrets::{changes, complete, foreign, labelled, lacking, missing, random};
 use operator::plan::{SecretKey, SecretSpec, Unit, UnitKind};
 use operator::rotation::Turn;
 use serde_json::json;
@@ -128,4 +128,31 @@ fn what_pods_need_of_a_secret_of_somebody_else_is_read_and_named_when_it_is_not_
     there.extend(data("pki", &[("root.pem", "")]));
     there.extend(data("db", &[("username", "admin"), ("password", "x")]));
     assert_eq!((said(&there, "auth"), said(&there, "provision")), (String::new(), String::new()));
+}
+
+const GIVEN: &str = "{postgres: {external: {provisioning: None, secretRef: {name: db}}}}";
+
+#[test]
+fn a_url_that_somebody_else_has_not_given_holds_up_the_service_that_uses_it_and_not_the_accounts_of_others() {
+    let plan = super::super::plan::planned(GIVEN);
+    let there = data("db", &[("auth-url", "postgres://db/auth")]);
+    let said = |name: &str| lacking(plan.unit(name).expect("a unit"), &Children::new(), &there);
+    assert_eq!(said("user").as_deref(), Some("Secret db has no key user-url: add it to the Secret"));
+    for other in ["provision", "auth", "gateway", "redis"] {
+        assert_eq!(said(other), None, "{other}");
+    }
+}
+
+#[test]
+fn a_url_of_somebody_else_makes_no_other_provision_job_and_a_password_does() {
+    let plan = super::super::plan::planned(GIVEN);
+    let unit = plan.unit("provision").expect("a unit");
+    let job = |keys: &[(&str, &str)]| {
+        let objects = bind::objects(unit, "1.0.0", &data("orion-user-credentials", keys), &Children::new());
+        let job = objects.into_iter().find(|object| object["kind"] == "Job").expect("a Job");
+        job["metadata"]["name"].as_str().expect("a name").to_owned()
+    };
+    let before = job(&[("redis-password", "a")]);
+    assert_eq!(job(&[("redis-password", "a"), ("database-url", "postgres://db/user")]), before);
+    assert_ne!(job(&[("redis-password", "b")]), before);
 }

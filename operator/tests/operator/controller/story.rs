@@ -43,6 +43,7 @@ fn unit(name: &str, tier: Tier, needs: &[&str]) -> Observed {
         health: Health::Unknown,
         cause: None,
         lacks: None,
+        held: None,
         objects: Vec::new(),
     }
 }

@@ -147,6 +147,7 @@ fn observed(name: &str, tier: Tier, objects: Vec<Value>, settled: bool) -> Obser
         health: Health::Unknown,
         cause: None,
         lacks: None,
+        held: None,
         objects,
     }
 }
