@@ -2,7 +2,7 @@
 
 use operator::api::examples::{GOOD, INVALID, platform};
 use operator::controller::cache::{Children, Key};
-use operator::controller::volumes::STORE_VERSION;
+use operator::controller::volumes::{RESIZE_REFUSED, STORE_VERSION};
 use operator::revision::object;
 use operator::validate::stores::{ALLOW_STORE_CHANGE, refused};
 use operator::validate::validate;
@@ -116,6 +116,19 @@ fn a_volume_that_would_have_to_shrink_or_change_its_class_is_named() {
     for fine in ["{}", "{postgres: {managed: {storage: 30Gi, storageClass: fast}}}"] {
         assert_eq!(said(fine, "", &there), [""; 0]);
     }
+}
+
+/// What was asked for in vain is taken back by writing what is there, or anything above.
+#[test]
+fn a_size_that_was_refused_may_be_taken_back_to_what_the_volume_has() {
+    let mut refused = claim("10Gi", "17");
+    refused["metadata"]["annotations"][RESIZE_REFUSED] = "20Gi: the class can't".into();
+    let there = cluster("{postgres: {managed: {storage: 20Gi}}}", Some(refused));
+    for fine in ["10Gi", "15Gi"] {
+        assert_eq!(said(&format!("{{postgres: {{managed: {{storage: {fine}}}}}}}"), "", &there), [""; 0]);
+    }
+    let less = said("{postgres: {managed: {storage: 5Gi}}}", "", &there);
+    assert!(less[0].contains("5Gi is less than the 10Gi of volume claim"), "{less:?}");
 }
 
 #[test]

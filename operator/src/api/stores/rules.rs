@@ -1,7 +1,6 @@
 //! What may not be written together, or not be changed: rules of the spec as a whole, because a store that is left out
 //! has no rules of its own.
 
-use super::default_storage;
 use crate::api::{backup, common};
 use catalog::{Store, StoreEntry};
 use serde_json::Value;
@@ -17,43 +16,23 @@ pub(in crate::api) fn of_spec() -> Value {
 /// Written with `has()` only: of a value that may be left out by `orValue()` the API server doesn't know the length,
 /// and takes the worst.
 fn rules_of_store(entry: &StoreEntry) -> Vec<(String, String)> {
-    let (store, storage) = (entry.name, default_storage(entry.store));
+    let store = entry.name;
     let has = |root: &str, kind: &str, field: &str| {
         format!("(has({root}.{store}) && has({root}.{store}.{kind}) && has({root}.{store}.{kind}.{field}))")
-    };
-    let size = |root: &str| {
-        let given = has(root, "managed", "storage");
-        format!("({given} ? quantity({root}.{store}.managed.storage) : quantity('{storage}'))")
     };
     // What others run has no volume of ours: whether it may be moved is the operator's to say, which sees more.
     let elsewhere = |root: &str| format!("(has({root}.{store}) && !has({root}.{store}.managed))");
     let either_elsewhere = format!("({} || {})", elsewhere("self"), elsewhere("oldSelf"));
     let (class, old_class) =
         (has("self", "managed", "storageClass"), has("oldSelf", "managed", "storageClass"));
-    let given = has("self", "managed", "storage");
-    let mut all = vec![
-        (
-            format!(
-                "{either_elsewhere} || ({class} == {old_class} && (!{class} || self.{store}.managed.storageClass == \
+    // How large a volume may be is the operator's to say, too: it sees whether a larger size was ever granted.
+    let mut all = vec![(
+        format!(
+            "{either_elsewhere} || ({class} == {old_class} && (!{class} || self.{store}.managed.storageClass == \
                  oldSelf.{store}.managed.storageClass))"
-            ),
-            format!(
-                "{store}.managed.storageClass can't be changed, a volume keeps its class: write what it was"
-            ),
         ),
-        (
-            format!(
-                "{either_elsewhere} || ({given} && !isQuantity(self.{store}.managed.storage)) || \
-                 {}.compareTo({}) >= 0",
-                size("self"),
-                size("oldSelf")
-            ),
-            format!(
-                "{store}.managed.storage can't be made smaller, a volume only grows: write at least what it was \
-                 (without a value it is {storage})"
-            ),
-        ),
-    ];
+        format!("{store}.managed.storageClass can't be changed, a volume keeps its class: write what it was"),
+    )];
     all.extend(rules_of_modes(entry));
     if entry.extra_ports.is_empty() {
         all.push((
