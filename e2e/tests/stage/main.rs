@@ -16,3 +16,4 @@ mod stuck;
 mod support;
 mod told;
 mod turns;
+mod volumes;

@@ -109,6 +109,9 @@ pub struct BackupStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "date_time")]
     pub last_failed: Option<Time>,
+    /// The stores that are in no backup, because others run them and back them up: postgres, redis.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// What is in the last one, or why there is none, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

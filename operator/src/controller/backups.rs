@@ -3,9 +3,10 @@
 use super::cache::{Children, UNIT, label, name};
 use super::turns::Turn;
 use super::why;
-use crate::api::{BackupSpec, BackupStatus, OrionPlatformStatus};
+use crate::api::{BackupSpec, BackupStatus, Mode, OrionPlatformSpec, OrionPlatformStatus};
 use crate::plan::BACKUP;
 use crate::plan::cron::Schedule;
+use catalog::Store;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
@@ -17,17 +18,22 @@ pub const CURRENT: &str = "BackupCurrent";
 pub fn report(
     status: &mut OrionPlatformStatus,
     before: &OrionPlatformStatus,
-    spec: Option<&BackupSpec>,
+    spec: &OrionPlatformSpec,
     children: &Children,
     now: Timestamp,
 ) {
     status.conditions.retain(|condition| condition.type_ != CURRENT);
     status.backup = None;
-    let Some(spec) = spec else { return };
+    let Some(wanted) = &spec.backup else { return };
     let job = children.iter().find(|((kind, _), o)| *kind == "CronJob" && label(o, UNIT) == Some(BACKUP));
     let Some((_, job)) = job else { return };
-    let known = observe(before.backup.clone().unwrap_or_default(), job, children);
-    let (is, reason, message) = verdict(spec, &known, job, now);
+    let mut known = observe(before.backup.clone().unwrap_or_default(), job, children);
+    let elsewhere = elsewhere(spec);
+    known.left_out = elsewhere.iter().map(|(store, _)| store.name().to_owned()).collect();
+    let (is, reason, mut message) = verdict(wanted, &known, job, now);
+    if let Some(missing) = missing(&elsewhere) {
+        message = if message.is_empty() { missing } else { format!("{message}; {missing}") };
+    }
     let kind_is = |c: &&Condition| c.type_ == CURRENT && (c.status == "True") == is;
     let since = before.conditions.iter().find(kind_is).map_or(Time(now), |c| c.last_transition_time.clone());
     status.conditions.push(Condition {
@@ -39,6 +45,19 @@ pub fn report(
         last_transition_time: since,
     });
     status.backup = Some(known);
+}
+
+/// The stores that are in no backup, and how they are had.
+fn elsewhere(spec: &OrionPlatformSpec) -> Vec<(Store, Mode)> {
+    let of = |store: Store| Some((store, spec.store(store)?.mode()));
+    let all = [Store::Postgres, Store::Redis].into_iter().filter_map(of);
+    all.filter(|(_, mode)| *mode != Mode::Managed).collect()
+}
+
+fn missing(elsewhere: &[(Store, Mode)]) -> Option<String> {
+    let named: Vec<String> =
+        elsewhere.iter().map(|(store, mode)| format!("{} ({})", store.name(), mode.word())).collect();
+    (!named.is_empty()).then(|| format!("not in it: {}, to be backed up where it runs", named.join(" and ")))
 }
 
 fn observe(mut known: BackupStatus, job: &Value, children: &Children) -> BackupStatus {
@@ -111,6 +130,17 @@ fn verdict(
 
 fn time(value: &Value) -> Option<Time> {
     value.as_str()?.parse().ok().map(Time)
+}
+
+/// That a backup is not all of the platform is worth a warning, once.
+pub fn partial(before: &OrionPlatformStatus, now: &OrionPlatformStatus) -> Option<Turn> {
+    let left_out = |status: &OrionPlatformStatus| status.backup.clone().unwrap_or_default().left_out;
+    let stores = left_out(now);
+    (!stores.is_empty() && stores != left_out(before)).then(|| Turn {
+        warning: true,
+        reason: "BackupPartial".to_owned(),
+        note: format!("backups are without {}: it is to be backed up where it runs", stores.join(" and ")),
+    })
 }
 
 /// What turned.

@@ -7,7 +7,7 @@ use super::events;
 use super::observe::Observed;
 use crate::api::Health;
 use crate::context::Context;
-use crate::plan::UnitKind;
+use crate::plan::{BACKUP, UnitKind};
 use crate::rollout::Decision;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -32,6 +32,15 @@ pub fn health(context: &Context, key: &Key, units: &mut [Observed]) {
     }
 }
 
+/// Backups go on being made where there is room for them; somebody should know all the same.
+pub fn backup_volume(units: &mut [Observed], stuck: Option<String>) {
+    let (Some(why), Some(unit)) = (stuck, units.iter_mut().find(|unit| unit.name == BACKUP)) else { return };
+    unit.cause = Some(why);
+    if unit.health == Health::Ok {
+        unit.health = Health::Degraded;
+    }
+}
+
 pub fn failures(units: &mut [Observed], failures: &Failures) {
     for (name, error) in failures {
         let text = error.refused().map_or_else(|| error.to_string(), str::to_owned);
@@ -39,7 +48,7 @@ pub fn failures(units: &mut [Observed], failures: &Failures) {
             Some(unit) => {
                 unit.cause = Some(text);
                 // It serves as it was; somebody has to put something right all the same.
-                if error.is_lasting() && unit.health == Health::Ok {
+                if error.is_lasting() && unit.readiness.serving && unit.health != Health::Down {
                     unit.health = Health::Degraded;
                 }
             }

@@ -144,6 +144,7 @@ impl Reconcile<'_> {
         let mut units = observe::units(&plan, version, &data, children);
         lacking::tell(&revision.plan, &self.context.cache.served, &mut units);
         explain::health(self.context, self.key, &mut units);
+        explain::backup_volume(&mut units, volumes::stuck_for_backups(&plan, children));
         let rotation = Rotation::of(self.platform, &plan, &units, &data, children);
         let subjects: Vec<Subject> = units.iter().map(Observed::subject).collect();
         let decisions = rollout::decide(&subjects, self.before.last_good_revision.is_some());
@@ -195,7 +196,7 @@ impl Reconcile<'_> {
         if !invalid.is_empty() {
             status = status::invalid(&self.before, status, self.generation(), self.now, invalid);
         }
-        backups::report(&mut status, &self.before, self.platform.spec.backup.as_ref(), children, self.now);
+        backups::report(&mut status, &self.before, &self.platform.spec, children, self.now);
         self.report(status).await?;
         match failures.into_iter().next() {
             Some((_, error)) => Err(error),

@@ -60,6 +60,7 @@ pub fn between(before: &OrionPlatformStatus, now: &OrionPlatformStatus) -> Vec<T
     }
     turns.extend(rotation(before, now));
     turns.extend(super::backups::turn(before, now));
+    turns.extend(super::backups::partial(before, now));
     turns
 }
 

@@ -7,7 +7,7 @@ use super::kinds::Kind;
 use super::observe::{Observed, find, leaving};
 use super::writer::Writer;
 use crate::plan::quantity::milli;
-use crate::plan::{Plan, UnitKind};
+use crate::plan::{BACKUP, Plan, UnitKind};
 use crate::validate::major;
 use serde_json::{Value, json};
 
@@ -58,22 +58,31 @@ fn refusal<'a>(planned: &Value, live: &'a Value) -> Option<&'a str> {
     (refused == wanted && milli(wanted) > size(live).and_then(milli)).then_some(why)
 }
 
-/// Why volumes don't become as large as the plan wants them; None where they do, or are about to.
+/// Why volumes of stores don't become as large as the plan wants them; None where they do, or are about to.
 pub fn stuck(plan: &Plan, children: &Children) -> Option<String> {
-    claims(plan).find_map(|(unit, planned)| {
-        let live = find(children, planned)?;
-        let (wanted, there) = (size(planned)?, size(live)?);
-        let why = match (refusal(planned, live), infeasible(live)) {
-            (Some(why), _) => why.to_owned(),
-            (None, Some(why)) => why,
-            (None, None) => return None,
-        };
-        Some(format!(
-            "{unit}: volume claim {} can't grow from {there} to {wanted}: {why}. It is tried again each minute; if its \
-             StorageClass is in the way, let that expand volumes (allowVolumeExpansion: true)",
-            name(live)
-        ))
-    })
+    let mut of_stores = claims(plan).filter(|(unit, _)| *unit != BACKUP);
+    of_stores.find_map(|(unit, planned)| Some(format!("{unit}: {}", cannot_grow(planned, children)?)))
+}
+
+/// The same of the volume for backups: the platform is what it should be without.
+pub fn stuck_for_backups(plan: &Plan, children: &Children) -> Option<String> {
+    let mut for_backups = claims(plan).filter(|(unit, _)| *unit == BACKUP);
+    for_backups.find_map(|(_, planned)| cannot_grow(planned, children))
+}
+
+fn cannot_grow(planned: &Value, children: &Children) -> Option<String> {
+    let live = find(children, planned)?;
+    let (wanted, there) = (size(planned)?, size(live)?);
+    let why = match (refusal(planned, live), infeasible(live)) {
+        (Some(why), _) => why.to_owned(),
+        (None, Some(why)) => why,
+        (None, None) => return None,
+    };
+    Some(format!(
+        "volume claim {} can't grow from {there} to {wanted}: {why}. It is tried again each minute; if its \
+         StorageClass is in the way, let that expand volumes (allowVolumeExpansion: true)",
+        name(live)
+    ))
 }
 
 /// What a storage driver has said no to for good.

@@ -18,7 +18,25 @@ pub const ALLOW_STORE_CHANGE: &str = "orion.dev/allow-store-change";
 
 /// Every reason at once.
 pub fn refused(platform: &OrionPlatform, children: &Children) -> Vec<Invalid> {
-    STORES.iter().flat_map(|entry| refused_of(platform, children, entry)).collect()
+    let of_stores = STORES.iter().flat_map(|entry| refused_of(platform, children, entry));
+    of_stores.chain(for_backups(platform, children)).collect()
+}
+
+/// The volume that the operator makes for backups keeps what stores' volumes keep.
+fn for_backups(platform: &OrionPlatform, children: &Children) -> Vec<Invalid> {
+    const FIELD: &str = "spec.backup.to.volume";
+    let volume = platform.spec.backup.as_ref().and_then(|backup| backup.to.volume.as_ref());
+    let Some(volume) = volume.filter(|volume| volume.claim_name.is_none()) else { return Vec::new() };
+    let claim = object_name(&platform.name_any(), "backup-data");
+    let Some(claim) = children.get(&("PersistentVolumeClaim", claim)) else { return Vec::new() };
+    let shrunk = shrunk(FIELD, "volume claim", volume.storage.as_deref(), claim);
+    let way = |class: &str| {
+        format!(
+            "for {class} make a claim of your own and write its name as claimName; older backups stay where they are"
+        )
+    };
+    let reclassed = reclassed(FIELD, volume.storage_class.as_deref(), claim, way);
+    shrunk.into_iter().chain(reclassed).collect()
 }
 
 fn refused_of(platform: &OrionPlatform, children: &Children, entry: &StoreEntry) -> Vec<Invalid> {
@@ -27,6 +45,8 @@ fn refused_of(platform: &OrionPlatform, children: &Children, entry: &StoreEntry)
     let mode = spec.map_or(Mode::Managed, |s| s.mode());
     let live = |kind: &'static str, name: String| children.get(&(kind, name)).map(AsRef::as_ref);
     let name = object_name(&platform.name_any(), entry.name);
+    let field = format!("spec.{}.{}", entry.name, mode.word());
+    let another = |class: &str| format!("for {class} create another platform and move the data there");
     let default = Managed::default();
     let of_mode: Vec<Invalid> = match (mode, spec.and_then(|s| s.replicated())) {
         (Mode::External, _) => Vec::new(),
@@ -34,8 +54,8 @@ fn refused_of(platform: &OrionPlatform, children: &Children, entry: &StoreEntry)
             let claims =
                 (0..given.instances).map(|n| live("PersistentVolumeClaim", format!("data-{name}-{n}")));
             let on_claim = claims.flatten().flat_map(|claim| {
-                let shrunk = shrunk(entry, mode, given.storage.as_deref(), claim);
-                [shrunk, reclassed(entry, mode, given.storage_class.as_deref(), claim)]
+                let shrunk = shrunk(&field, "volume claim", given.storage.as_deref(), claim);
+                [shrunk, reclassed(&field, given.storage_class.as_deref(), claim, another)]
             });
             // All have the same size and class: one of them says it.
             on_claim.flatten().take(1).collect()
@@ -43,18 +63,18 @@ fn refused_of(platform: &OrionPlatform, children: &Children, entry: &StoreEntry)
         (_, Some(given)) => {
             let kind = if mode == Mode::CloudNativePg { "Cluster" } else { "RabbitmqCluster" };
             let there = live(kind, name);
-            there.and_then(|there| shrunk(entry, mode, given.storage.as_deref(), there)).into_iter().collect()
+            there
+                .and_then(|there| shrunk(&field, kind, given.storage.as_deref(), there))
+                .into_iter()
+                .collect()
         }
         (_, None) => {
             let managed = spec.and_then(|s| s.managed.as_ref()).unwrap_or(&default);
             let claim = live("PersistentVolumeClaim", format!("{name}-data"));
             let on_claim = claim.into_iter().flat_map(|claim| {
-                let shrunk = shrunk(entry, mode, managed.storage.as_deref(), claim);
-                [
-                    shrunk,
-                    reclassed(entry, mode, managed.storage_class.as_deref(), claim),
-                    overhauled(entry, managed, claim),
-                ]
+                let shrunk = shrunk(&field, "volume claim", managed.storage.as_deref(), claim);
+                let reclassed = reclassed(&field, managed.storage_class.as_deref(), claim, another);
+                [shrunk, reclassed, overhauled(entry, managed, claim)]
             });
             on_claim.flatten().collect()
         }
@@ -94,15 +114,12 @@ fn moved(platform: &OrionPlatform, children: &Children, entry: &StoreEntry) -> O
     })
 }
 
-/// Only what is written: a volume that a former platform left may be larger than the default.
-fn shrunk(entry: &StoreEntry, mode: Mode, wanted: Option<&str>, there: &Value) -> Option<Invalid> {
+/// Only what is written: a volume that a former platform left may be larger than the default. And only less than there
+/// is: what was asked for in vain may be taken back.
+fn shrunk(field: &str, what: &str, wanted: Option<&str>, there: &Value) -> Option<Invalid> {
     let (wanted, size) = (wanted?, size(there)?);
-    let what = match mode {
-        Mode::Managed | Mode::Sentinel => "volume claim",
-        _ => there["kind"].as_str().unwrap_or_default(),
-    };
     (milli(wanted)? < milli(size)?).then(|| Invalid {
-        field: format!("spec.{}.{}.storage", entry.name, mode.word()),
+        field: format!("{field}.storage"),
         message: format!(
             "{wanted} is less than the {size} of {what} {}, and a volume only grows: write at least {size}, or leave \
              it out",
@@ -111,14 +128,19 @@ fn shrunk(entry: &StoreEntry, mode: Mode, wanted: Option<&str>, there: &Value) -
     })
 }
 
-fn reclassed(entry: &StoreEntry, mode: Mode, wanted: Option<&str>, claim: &Value) -> Option<Invalid> {
+fn reclassed(
+    field: &str,
+    wanted: Option<&str>,
+    claim: &Value,
+    way: impl Fn(&str) -> String,
+) -> Option<Invalid> {
     let (wanted, there) = (wanted?, claim["spec"]["storageClassName"].as_str()?);
     (wanted != there).then(|| Invalid {
-        field: format!("spec.{}.{}.storageClass", entry.name, mode.word()),
+        field: format!("{field}.storageClass"),
         message: format!(
-            "volume claim {} has the class {there}, and a volume keeps its class: write {there} or leave it out; for \
-             {wanted} create another platform and move the data there",
-            claim["metadata"]["name"].as_str().unwrap_or_default()
+            "volume claim {} has the class {there}, and a volume keeps its class: write {there} or leave it out; {}",
+            claim["metadata"]["name"].as_str().unwrap_or_default(),
+            way(wanted)
         ),
     })
 }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 use operator::api::{OrionPlatformStatus, examples::platform};
-use operator::controller::backups::{CURRENT, report, turn};
+use operator::controller::backups::{CURRENT, partial, report, turn};
 use operator::controller::bind::{self, SecretData};
 use operator::controller::cache::Children;
 use operator::controller::kinds::Kind;
@@ -47,9 +47,17 @@ fn children(status: Value, pods: &[(&str, &str, &str)]) -> Children {
 }
 
 fn reported(before: &OrionPlatformStatus, children: &Children, now: &str) -> OrionPlatformStatus {
-    let spec = platform("shop", "orion", SPEC).spec;
+    reported_of(SPEC, before, children, now)
+}
+
+fn reported_of(
+    spec: &str,
+    before: &OrionPlatformStatus,
+    children: &Children,
+    now: &str,
+) -> OrionPlatformStatus {
     let mut status = before.clone();
-    report(&mut status, before, spec.backup.as_ref(), children, at(now));
+    report(&mut status, before, &platform("shop", "orion", spec).spec, children, at(now));
     status
 }
 
@@ -131,8 +139,33 @@ fn without_backups_nothing_is_said_of_them() {
     let empty = OrionPlatformStatus::default();
     let known = reported(&empty, &children(json!({}), &[]), "2026-11-01T01:00:00Z");
     let mut status = known.clone();
-    report(&mut status, &known, None, &Children::new(), at("2026-11-01T01:00:00Z"));
+    let nothing = platform("shop", "orion", "{}").spec;
+    report(&mut status, &known, &nothing, &Children::new(), at("2026-11-01T01:00:00Z"));
     assert_eq!(status, empty);
+}
+
+#[test]
+fn a_backup_without_a_store_that_others_run_says_so_and_warns_once() {
+    let empty = OrionPlatformStatus::default();
+    let never = children(json!({}), &[]);
+    for (store, way) in [
+        ("postgres", "external: {host: db, secretRef: {name: db}}"),
+        ("postgres", "cloudNativePg: {}"),
+        ("redis", "external: {host: r, secretRef: {name: r}}"),
+    ] {
+        let spec =
+            format!(r#"{{backup: {{schedule: "0 3 * * *", to: {{volume: {{}}}}}}, {store}: {{{way}}}}}"#);
+        let status = reported_of(&spec, &empty, &never, "2026-11-01T01:00:00Z");
+        let word = way.split(':').next().expect("a word");
+        let says =
+            format!("no backup was due yet; not in it: {store} ({word}), to be backed up where it runs");
+        assert_eq!(current(&status), ("True", "NotDueYet", says.as_str()));
+        assert_eq!(status.backup.clone().expect("it is known").left_out, [store]);
+        let told = partial(&empty, &status).expect("it is told");
+        assert!(told.warning && told.reason == "BackupPartial" && told.note.contains(store), "{told:?}");
+        assert_eq!(partial(&status, &status), None);
+    }
+    assert_eq!(partial(&empty, &reported(&empty, &never, "2026-11-01T01:00:00Z")), None);
 }
 
 fn key_of(value: &str) -> SecretData {
@@ -216,9 +249,9 @@ fn a_volume_for_backups_may_wait_for_the_first_backup() {
     assert_eq!(difference(&waits, &there), None);
 }
 
-/// A claim for backups says nothing of a store's data, whatever is written on it.
+/// A claim for backups says nothing of a store's data, whatever is written on it; its size and class are kept.
 #[test]
-fn a_volume_for_backups_is_no_stores_volume() {
+fn a_volume_for_backups_keeps_its_size_and_its_class_and_is_no_stores_volume() {
     let spec = r#"{backup: {schedule: "0 3 * * *", to: {volume: {storage: 1Gi, storageClass: slow}}}}"#;
     let shop = platform("shop", "orion", spec);
     let claim = json!({
@@ -228,5 +261,16 @@ fn a_volume_for_backups_is_no_stores_volume() {
     });
     let there =
         Children::from([(("PersistentVolumeClaim", "orion-backup-data".to_owned()), Arc::new(claim))]);
-    assert_eq!(refused(&shop, &there), []);
+    let said: Vec<String> = refused(&shop, &there).iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("spec.backup.to.volume.storage: 1Gi is less than the 100Gi of"), "{said:?}");
+    assert!(
+        said[1].starts_with("spec.backup.to.volume.storageClass: volume claim orion-backup-data"),
+        "{said:?}"
+    );
+    assert!(said[1].contains("write fast") && said[1].contains("claimName"), "{said:?}");
+    for fine in ["{}", "{storage: 200Gi, storageClass: fast}", "{claimName: mine}"] {
+        let spec = format!(r#"{{backup: {{schedule: "0 3 * * *", to: {{volume: {fine}}}}}}}"#);
+        assert_eq!(refused(&platform("shop", "orion", &spec), &there), [], "{fine}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::super::plan::planned;
 use operator::controller::cache::Children;
-use operator::controller::volumes::{RESIZE_REFUSED, bind, growing, stuck};
+use operator::controller::volumes::{RESIZE_REFUSED, bind, growing, stuck, stuck_for_backups};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -67,6 +67,20 @@ fn a_volume_that_cannot_grow_is_named_with_both_sizes_and_what_to_do() {
     }
     assert_eq!(stuck(&plan, &cluster(claim("10Gi"))), None);
     assert_eq!(stuck(&planned("{}"), &cluster(refused("10Gi", "20Gi"))), None);
+}
+
+#[test]
+fn a_volume_for_backups_that_cannot_grow_stalls_nobody() {
+    let plan = planned(r#"{backup: {schedule: "0 3 * * *", to: {volume: {storage: 20Gi}}}}"#);
+    let mut claim = refused("10Gi", "20Gi");
+    claim["metadata"]["name"] = "orion-backup-data".into();
+    let there =
+        Children::from([(("PersistentVolumeClaim", "orion-backup-data".to_owned()), Arc::new(claim))]);
+    assert_eq!(stuck(&plan, &there), None);
+    let said = stuck_for_backups(&plan, &there).expect("it can't");
+    assert!(said.starts_with("volume claim orion-backup-data can't grow from 10Gi to 20Gi"), "{said}");
+    let store = planned("{postgres: {managed: {storage: 20Gi}}}");
+    assert_eq!(stuck_for_backups(&store, &cluster(refused("10Gi", "20Gi"))), None);
 }
 
 #[test]
