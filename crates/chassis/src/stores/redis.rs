@@ -26,6 +26,10 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// What Redis answers to a write that was the master's and is no longer.
 const DEMOTED: &str = "READONLY";
+/// A script that promises nothing, so that Redis refuses it whenever it would refuse to write; it does nothing.
+const MIGHT_WRITE: &str = "#!lua\nreturn 1";
+/// What Redis answers while it has no memory left.
+const NO_MEMORY: &str = "OOM";
 /// What Redis answers while it can't write to its disk.
 const CANNOT_WRITE: &str = "MISCONF";
 /// How often an idle connection is tried, to notice a peer that went away without a word.
@@ -77,7 +81,14 @@ impl Redis {
 
     pub async fn check(&self) -> Result<(), String> {
         let client = self.client().map_err(|error| error.0)?;
-        client.ping::<()>(None).await.map_err(|error| self.error(&error).0)
+        client.ping::<()>(None).await.map_err(|error| self.error(&error).0)?;
+        // Somebody else's Redis may know no scripts, or forbid them: only one answer says anything.
+        match self.command::<Value>("EVAL", vec![MIGHT_WRITE.to_owned(), "0".to_owned()]).await {
+            Err(error) if error.0.contains(NO_MEMORY) => {
+                Err("out of memory, refuses what would be written: raise its memory limit".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub async fn get(&self, key: &str) -> Result<Option<String>, RedisError> {

@@ -92,3 +92,25 @@ async fn a_time_survives_the_database() {
         assert_eq!((back.0, same, array), (now, true, vec![chassis::Time(now)]));
     }
 }
+
+/// It answers and gives what it has: a ping would not tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_out_of_memory_is_named_and_well_again_with_more() {
+    let alone = testkit::alone(catalog::Store::Redis).await;
+    let testkit::Administrator { port, username, password, .. } = &alone.administrator;
+    let url = contracts::Secret::from(format!("redis://{username}:{password}@127.0.0.1:{port}"));
+    let stop = tokio_util::sync::CancellationToken::new();
+    let redis = chassis::stores::Redis::connect(&url, None, stop.clone()).unwrap();
+    let well = || async { redis.check().await.ok() };
+    eventually("it is found", well).await;
+    let room = async |bytes: &str| {
+        let set = ["SET", "maxmemory", bytes].map(str::to_owned).to_vec();
+        redis.command::<chassis::stores::redis::Value>("CONFIG", set).await.unwrap();
+    };
+    room("1").await;
+    let said = redis.check().await.unwrap_err();
+    assert!(said.contains("out of memory") && said.contains("raise its memory limit"), "{said}");
+    room("0").await;
+    assert_eq!(redis.check().await, Ok(()));
+    stop.cancel();
+}
