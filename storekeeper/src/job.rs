@@ -39,6 +39,8 @@ pub enum BackupStep {
     Redis,
     /// Make it count, and remove older ones.
     Commit,
+    /// No step of a backup: say which there are.
+    List,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -65,6 +67,7 @@ pub async fn back_up(files: &Files, step: BackupStep) -> ExitCode {
             BackupStep::Postgres => backup.postgres().await.map(|()| None),
             BackupStep::Redis => backup.redis().await.map(|()| None),
             BackupStep::Commit => backup.commit(now).await.map(Some),
+            BackupStep::List => backup.list().await.map(Some),
         }
     };
     let outcome = run.await;

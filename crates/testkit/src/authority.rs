@@ -34,7 +34,7 @@ impl Authority {
     }
 
     /// A certificate for a server of this name, and its key.
-    pub(crate) fn server(&self, name: &str) -> (String, String) {
+    pub fn server(&self, name: &str) -> (String, String) {
         let params = CertificateParams::new([name.to_owned()]).expect("a host name");
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");

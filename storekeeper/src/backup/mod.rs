@@ -98,6 +98,21 @@ impl Backup {
         ))
     }
 
+    /// The complete backups, the newest first: on each line a name and how many bytes it has.
+    pub async fn list(&self) -> Result<String, Failure> {
+        let keeper = Keeper::of(&self.work.to)?;
+        let mut names = keeper.list().await?.complete;
+        names.retain(|name| retention::begun(name).is_some());
+        names.sort_by(|a, b| b.cmp(a));
+        let mut lines = Vec::new();
+        for name in names {
+            // One that can't be read is one that can't be restored.
+            let bytes = keeper.read_manifest(&name).await.map(|manifest| manifest.bytes().to_string());
+            lines.push(format!("{name} {}", bytes.unwrap_or_else(|_| "unreadable".to_owned())));
+        }
+        Ok(lines.join("\n"))
+    }
+
     async fn tidy(&self, keeper: &Keeper, now: Timestamp) -> Result<usize, Failure> {
         let there = keeper.list().await?;
         let old = retention::superfluous(&there.complete, self.work.retention, now);

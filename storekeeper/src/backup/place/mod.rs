@@ -129,6 +129,11 @@ impl Keeper {
                 .place()
                 .refused(format!("there is no complete backup {backup}; the newest are: {there}")));
         }
+        self.read_manifest(backup).await
+    }
+
+    /// The manifest of a backup that is known to be complete.
+    pub(crate) async fn read_manifest(&self, backup: &str) -> Result<Manifest, Failure> {
         let mut stream = self.open(backup, MANIFEST).await?;
         let mut text = Vec::new();
         while let Some(chunk) = stream.chunk().await? {

@@ -28,6 +28,13 @@ async fn older_backups_go_when_a_newer_one_counts() {
             stage.back_up(&location, &day(n), 2).await.unwrap();
         }
         assert_eq!(names(folder), ["20261102T030000Z", "20261103T030000Z"]);
+        let listed = stage.backup(&location, 2).list().await.unwrap();
+        let lines: Vec<_> = listed.lines().filter_map(|line| line.split_once(' ')).collect();
+        assert_eq!(
+            lines.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+            ["20261103T030000Z", "20261102T030000Z"]
+        );
+        assert!(lines.iter().all(|(_, bytes)| bytes.parse::<u64>().is_ok_and(|bytes| bytes > 0)), "{listed}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::s3::Bucket;
 use super::stage::{KEYS, Stage};
+use storekeeper::backup::document::Location;
+use testkit::Authority;
 
 const AT: &str = "2026-11-24T03:00:00Z";
 const NAME: &str = "20261124T030000Z";
@@ -87,4 +89,44 @@ async fn fresh_stores_get_everything_back_from_a_bucket() {
     let mut dumps: Vec<String> = dumps.map(|d| d.unwrap().file_name().into_string().unwrap()).collect();
     dumps.sort();
     assert_eq!(dumps, ["auth_db.dump", "user_db.dump"]);
+}
+
+/// As many keep their own S3 service: on https, with an authority that nobody else knows.
+#[tokio::test]
+async fn a_bucket_behind_tls_with_an_authority_of_its_own_keeps_and_gives_back() {
+    let authority = Authority::new();
+    let bucket = Bucket::of(&authority).await;
+    let stage = Stage::new().await;
+    stage.fill().await;
+    let name = stage.back_up(&bucket.location(), AT, 7).await.unwrap();
+    assert!(bucket.objects().join(&name).join("manifest.json").is_file());
+    let bytes = stage.backup(&bucket.location(), 7).list().await.unwrap();
+    assert!(bytes.starts_with(&format!("{name} ")), "{bytes}");
+    stage.auth("DELETE FROM people").await;
+    stage.restore(&stage.restore_work(&bucket.location(), &name), KEYS).await.unwrap();
+    assert_eq!(stage.people("auth_db").await, ["Ada", "Grace"]);
+}
+
+#[tokio::test]
+async fn a_bucket_whose_certificate_is_of_nobody_that_is_trusted_gets_nothing_and_what_to_do_is_said() {
+    let bucket = Bucket::of(&Authority::new()).await;
+    let stage = Stage::new().await;
+    let other = stage.file("other.crt", Authority::new().pem());
+    let said = async |change: &dyn Fn(&mut Location)| {
+        let mut location = bucket.location();
+        change(&mut location);
+        stage.back_up(&location, AT, 7).await.unwrap_err().to_string()
+    };
+    for ca in [Some(other), None] {
+        let said = said(&|location| location.s3.as_mut().unwrap().ca_file = ca.clone()).await;
+        assert!(said.contains("signed by none of the authorities that are trusted"), "{said}");
+        assert!(said.contains("caSecretRef"), "{said}");
+    }
+    let by_address = |location: &mut Location| {
+        let s3 = location.s3.as_mut().unwrap();
+        s3.endpoint = s3.endpoint.replace("localhost", "127.0.0.1");
+    };
+    let said = said(&by_address).await;
+    assert!(said.contains("certificate not valid for name"), "{said}");
+    assert!(!bucket.objects().exists(), "something was kept");
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use storekeeper::backup::document::{Location, S3};
 use tempfile::TempDir;
-use testkit::eventually;
+use testkit::{Authority, eventually};
 
 pub(super) const BUCKET: &str = "backups";
 
@@ -13,10 +13,20 @@ pub(super) struct Bucket {
     server: Child,
     folder: TempDir,
     port: u16,
+    tls: bool,
 }
 
 impl Bucket {
     pub(super) async fn new() -> Bucket {
+        Self::start(None).await
+    }
+
+    /// One that speaks TLS only, with a certificate for `localhost`.
+    pub(super) async fn of(authority: &Authority) -> Bucket {
+        Self::start(Some(authority)).await
+    }
+
+    async fn start(authority: Option<&Authority>) -> Bucket {
         let program = tokio::task::spawn_blocking(|| cluster::part_binary("versitygw"));
         let program = program.await.unwrap().expect("the S3 server is built (with Go)");
         let folder = TempDir::new().unwrap();
@@ -29,6 +39,15 @@ impl Bucket {
         // Whatever way the test ends, the kernel ends what it has started.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(program);
+        if let Some(authority) = authority {
+            let (certificate, key) = authority.server("localhost");
+            for (option, file, text) in [("--cert", "tls.crt", certificate), ("--key", "tls.key", key)] {
+                let file = folder.path().join(file);
+                std::fs::write(&file, text).unwrap();
+                command.arg(option).arg(file);
+            }
+            authority.write(folder.path());
+        }
         command.args([
             "--access",
             "an-id",
@@ -45,18 +64,20 @@ impl Bucket {
             tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
         })
         .await;
-        Bucket { server, folder, port }
+        Bucket { server, folder, port, tls: authority.is_some() }
     }
 
+    /// Where it is; over TLS with the authority that has signed its certificate.
     pub(super) fn location(&self) -> Location {
+        let server = if self.tls { "https://localhost" } else { "http://127.0.0.1" };
         let s3 = S3 {
-            endpoint: format!("http://127.0.0.1:{}", self.port),
+            endpoint: format!("{server}:{}", self.port),
             bucket: BUCKET.to_owned(),
             region: "us-east-1".to_owned(),
             path_style: true,
             access_key_id_file: self.folder.path().join("id"),
             secret_access_key_file: self.folder.path().join("key"),
-            ca_file: None,
+            ca_file: self.tls.then(|| self.folder.path().join("ca.crt")),
         };
         Location { prefix: "shop/orion".to_owned(), volume: None, s3: Some(s3) }
     }
