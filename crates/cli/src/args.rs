@@ -66,6 +66,15 @@ pub enum Command {
     },
     /// Replace services' accounts in the data stores, without a request being lost
     Rotate(Rotate),
+    /// Make a backup now, beside those of the schedule
+    Backup(Backup),
+    /// List the backups that there are, the newest first; a short-lived pod of the cluster looks
+    Backups {
+        /// The platform [default: the only one in the namespace]
+        name: Option<String>,
+    },
+    /// Put a backup in the place of what runs: tells what will happen and asks first
+    Restore(Restore),
     /// Replace the pods of one part, as `kubectl rollout restart` does
     Restart(Restart),
     /// Write an archive for whoever helps: objects, status, events, logs; no Secret is read
@@ -123,6 +132,30 @@ pub struct Restart {
     pub platform: Option<String>,
     /// Restart a data store too, which is away meanwhile
     #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Args)]
+pub struct Backup {
+    /// The platform [default: the only one in the namespace]
+    pub name: Option<String>,
+    /// Wait until it is complete; exit code 2 if it fails
+    #[arg(short, long)]
+    pub wait: bool,
+}
+
+#[derive(Args)]
+pub struct Restore {
+    /// Name of a backup, as `backups` lists it
+    pub backup: String,
+    /// The platform [default: the only one in the namespace]
+    #[arg(long, value_name = "NAME")]
+    pub platform: Option<String>,
+    /// Go on although the services' keys are other ones by now: what they sealed is lost
+    #[arg(long)]
+    pub ignore_keys: bool,
+    /// Don't ask
+    #[arg(short, long)]
     pub yes: bool,
 }
 

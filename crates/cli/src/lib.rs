@@ -73,6 +73,9 @@ async fn execute(cli: Cli, screen: &mut Screen<'_>) -> anyhow::Result<u8> {
         Command::Resume { name } => commands::pause::run(&session, name.as_deref(), false, screen).await,
         Command::Approve { name } => commands::approve::run(&session, name.as_deref(), screen).await,
         Command::Rotate(options) => commands::rotate::run(&session, options, screen).await,
+        Command::Backup(options) => commands::backup::run(&session, options, screen).await,
+        Command::Backups { name } => commands::backups::run(&session, name.as_deref(), screen).await,
+        Command::Restore(options) => commands::restore::run(&session, options, screen).await,
         Command::Restart(options) => commands::restart::run(&session, options, screen).await,
         Command::SupportBundle(options) => commands::support_bundle::run(&session, options, screen).await,
     }?;

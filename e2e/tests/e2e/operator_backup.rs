@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use e2e::client::Gateway;
 use e2e::status::message;
-use e2e::{Arena, eventually, scene};
+use e2e::{Arena, eventually, scene, tools};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use kube::ResourceExt;
@@ -26,6 +26,7 @@ async fn a_platform_that_was_lost_with_its_volumes_is_there_again_from_a_backup(
         Gateway::of(arena).await?.post("/api/user/register", None, person).await?.expect(201);
         let keys = saved(arena).await?;
         let backup = back_up(arena).await?;
+        from_the_command_line(arena, &backup).await?;
 
         lose(arena).await?;
         arena.apply(spec(Some(&backup))).await?;
@@ -48,6 +49,24 @@ async fn a_platform_that_was_lost_with_its_volumes_is_there_again_from_a_backup(
         a_wish_that_is_taken_back_restarts_nothing(arena).await
     })
     .await
+}
+
+/// Another backup, both in the list, and no restore without somebody to ask.
+async fn from_the_command_line(arena: &Arena, first: &str) -> Result<()> {
+    let orion = async |arguments: &[&str]| {
+        let all = [arguments, &["-n", &arena.namespace]].concat();
+        let output = tools::orion(&arena.ground.cluster, &all).await?;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        anyhow::Ok((output.status.code(), text))
+    };
+    let (code, text) = orion(&["backup", "--wait"]).await?;
+    assert!(code == Some(0) && text.contains("bytes"), "{text}");
+    let (code, text) = orion(&["backups"]).await?;
+    let rows = text.lines().filter(|line| line.contains('Z') && line.contains("iB"));
+    assert!(code == Some(0) && text.contains(first) && rows.count() == 2, "{text}");
+    let (code, text) = orion(&["restore", first]).await?;
+    assert!(code == Some(2) && text.contains("--yes") && text.contains("takes the place"), "{text}");
+    Ok(())
 }
 
 fn spec(restore: Option<&str>) -> Value {

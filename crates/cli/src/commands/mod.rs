@@ -1,10 +1,13 @@
 //! The commands, one a file.
 
 pub(crate) mod approve;
+pub(crate) mod backup;
+pub(crate) mod backups;
 mod bundle;
 pub(crate) mod history;
 pub(crate) mod pause;
 pub(crate) mod restart;
+pub(crate) mod restore;
 pub(crate) mod rollback;
 pub(crate) mod rotate;
 pub(crate) mod status;
