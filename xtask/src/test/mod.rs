@@ -45,6 +45,8 @@ impl Step {
                 images::stores()?;
                 let mut args = vec!["test", "--workspace", "--locked"];
                 ON_A_CLUSTER.iter().for_each(|name| args.extend(["--exclude", name]));
+                // They wait for stores most of the time: more run at once than there are cores.
+                args.extend(["--", "--test-threads", "6"]);
                 cargo(&args)
             }
             Step::E2e => {
