@@ -6,6 +6,7 @@ use e2e::stage::{Scene, scene};
 use e2e::status;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use operator::api::{OrionPlatform, Phase};
 use serde_json::{Value, json};
@@ -15,9 +16,10 @@ use crate::support::{generation, is, service};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_size_that_was_refused_is_taken_back_by_writing_the_one_that_there_is() -> Result<()> {
     scene("volumes-back", async |scene| {
-        scene.apply(json!({})).await?;
-        scene.until_ready().await?;
+        let class = class_that_grows_nothing(scene).await?;
+        scene.apply(json!({"redis": {"managed": {"storageClass": class}}})).await?;
         bind(scene, "orion-redis-data", "1Gi").await?;
+        scene.until_ready().await?;
         scene.edit(json!({"redis": {"managed": {"storage": "5Gi"}}})).await?;
         let stuck = scene.until("the volume can't grow", is(Phase::Stalled)).await?;
         let said = status::condition(&stuck, "Stalled").map(|c| (c.reason.clone(), c.message.clone()));
@@ -29,7 +31,7 @@ async fn a_size_that_was_refused_is_taken_back_by_writing_the_one_that_there_is(
         assert!(told(&less).contains("500Mi is less than the 1Gi of volume claim"), "{}", told(&less));
         scene.edit(json!({"redis": {"managed": {"storage": "1Gi"}}})).await?;
         scene.until_ready().await?;
-        unbind(scene, "orion-redis-data").await
+        forget(scene, "orion-redis-data").await
     })
     .await
 }
@@ -37,7 +39,9 @@ async fn a_size_that_was_refused_is_taken_back_by_writing_the_one_that_there_is(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_volume_for_backups_that_can_not_grow_is_named_and_stalls_nobody() -> Result<()> {
     scene("volumes-backup", async |scene| {
-        scene.apply(backups("1Gi")).await?;
+        let mut spec = backups("1Gi");
+        spec["backup"]["to"]["volume"]["storageClass"] = class_that_grows_nothing(scene).await?.into();
+        scene.apply(spec).await?;
         scene.until_ready().await?;
         bind(scene, "orion-backup-data", "1Gi").await?;
         scene.edit(backups("5Gi")).await?;
@@ -60,7 +64,7 @@ async fn a_volume_for_backups_that_can_not_grow_is_named_and_stalls_nobody() -> 
         scene.edit(backups("1Gi")).await?;
         let well = |p: &OrionPlatform| status::is_ready(p) && !status::is_true(p, "Degraded");
         scene.until("all is well", well).await?;
-        unbind(scene, "orion-backup-data").await
+        forget(scene, "orion-backup-data").await
     })
     .await
 }
@@ -106,16 +110,29 @@ fn backups(storage: &str) -> Value {
     json!({"backup": {"schedule": "0 3 * * *", "to": {"volume": {"storage": storage}}}})
 }
 
-fn volume_of(scene: &Scene, claim: &str) -> String {
-    format!("{}-{claim}", scene.namespace)
+/// The volume's name, and its class's, both of them the whole cluster's.
+fn own_name(scene: &Scene, what: &str) -> String {
+    format!("{}-{what}", scene.namespace)
 }
 
-/// Gives a claim a volume that nobody can make larger; waits until it has it.
+async fn class_that_grows_nothing(scene: &Scene) -> Result<String> {
+    let name = own_name(scene, "fixed");
+    let class = json!({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
+        "provisioner": "kubernetes.io/no-provisioner",
+    });
+    let classes: Api<StorageClass> = Api::all(scene.client.clone());
+    classes.create(&PostParams::default(), &serde_json::from_value(class)?).await?;
+    Ok(name)
+}
+
+/// Gives a claim of that class a volume; waits until it has it.
 async fn bind(scene: &Scene, claim: &str, size: &str) -> Result<()> {
     let volume = json!({
-        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": volume_of(scene, claim)},
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": own_name(scene, claim)},
         "spec": {
             "capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"],
+            "storageClassName": own_name(scene, "fixed"),
             "persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": "/nowhere"},
             "claimRef": {"namespace": scene.namespace, "name": claim},
         },
@@ -130,8 +147,10 @@ async fn bind(scene: &Scene, claim: &str, size: &str) -> Result<()> {
     scene.eventually("the claim has its volume", bound).await
 }
 
-async fn unbind(scene: &Scene, claim: &str) -> Result<()> {
+async fn forget(scene: &Scene, claim: &str) -> Result<()> {
     let volumes: Api<PersistentVolume> = Api::all(scene.client.clone());
-    volumes.delete(&volume_of(scene, claim), &DeleteParams::default()).await?;
+    volumes.delete(&own_name(scene, claim), &DeleteParams::default()).await?;
+    let classes: Api<StorageClass> = Api::all(scene.client.clone());
+    classes.delete(&own_name(scene, "fixed"), &DeleteParams::default()).await?;
     Ok(())
 }
