@@ -3,7 +3,8 @@
 //!
 //! The API server is asked at the start, and then only while a platform wants a kind that isn't there: often where it
 //! can't be whole without, ever more seldom where the kind would be a nicety. Only a watch of definitions could tell by
-//! itself, and that is a right over the whole cluster, which an operator of one namespace doesn't have. A kind is watched from when it is there until it is gone, and every platform is looked at again when it comes or goes.
+//! itself, and that is a right over the whole cluster, which an operator of one namespace doesn't have. A kind is
+//! watched from when it is there until it is gone, and every platform is looked at again when it comes or goes.
 
 use super::cache::{Cache, Key};
 use super::kinds::{KINDS, Kind, Presence};
