@@ -121,6 +121,7 @@ const FORGOTTEN: &[&str] = &[
     "clusterIP",
     "clusterIPs",
     "nodePort",
+    "healthCheckNodePort",
     // Has the node's port in it.
     "url",
     "lastTransitionTime",
