@@ -15,7 +15,7 @@ use super::rotate::{self, Rotation, Site};
 use super::{
     backups, explain, figures, foreign, lacking, namespace, prune, revisions, status, turns, volumes,
 };
-use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus, RotationPhase};
+use crate::api::{OnFailure, OrionPlatform, OrionPlatformStatus, Phase, RotationPhase};
 use crate::context::{Context, Rest};
 use crate::plan::Plan;
 use crate::revision::{Choice, Revision};
@@ -197,11 +197,14 @@ impl Reconcile<'_> {
             status = status::invalid(&self.before, status, self.generation(), self.now, invalid);
         }
         backups::report(&mut status, &self.before, &self.platform.spec, children, self.now);
+        // While anything is wrong there is something to be tried again: a volume that can't grow is no failure, yet grows
+        // once it may, and nobody tells when.
+        let whole = status.phase == Some(Phase::Ready) && choice.held.is_none();
         self.report(status).await?;
         match failures.into_iter().next() {
             Some((_, error)) => Err(error),
             None if units.iter().all(Observed::settled) && !rotating => {
-                if invalid.is_empty() && choice.held.is_none() {
+                if whole {
                     self.rest(&plan, &units);
                 }
                 Ok(Action::requeue(QUIET))
