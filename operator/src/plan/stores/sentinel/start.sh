@@ -56,7 +56,7 @@ tell() {
     none) sentinel "$SELF" monitor orion "$master" 6379 "$MAJORITY" || return 1 ;;
   esac
   sentinel "$SELF" set orion quorum "$MAJORITY" auth-user sentinel auth-pass "$(secret sentinel-password)" \
-    down-after-milliseconds 5000 failover-timeout 30000 parallel-syncs 1
+    down-after-milliseconds 5000 failover-timeout 10000 parallel-syncs 1
 }
 
 until decide; do sleep 1; done
