@@ -120,6 +120,8 @@ const TOOLS: &[Part] = &[
         tags: "",
         cgo: false,
     },
+    // What Argo CD, Flux, kstatus and Prometheus make of a platform, by their own code.
+    Part { name: "readers", programs: &[("readers", ".")], ldflags: STRIPPED, tags: "", cgo: false },
     Part {
         name: "kwok",
         programs: &[("kwok", "sigs.k8s.io/kwok/cmd/kwok")],
@@ -135,17 +137,26 @@ impl Part {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("parts").join(self.name)
     }
 
+    /// Its pins and, of the few that have some, its own code.
+    fn sources(&self) -> Result<Vec<PathBuf>> {
+        let mut folders = vec![self.source()];
+        let mut files = vec![];
+        while let Some(folder) = folders.pop() {
+            let entries = std::fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))?;
+            for path in entries.map(|entry| entry.map(|entry| entry.path())) {
+                let path = path?;
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
     /// The folder its programs are in, once built.
     pub(crate) fn folder(&self) -> Result<PathBuf> {
         let mut hash = Sha256::new();
-        for file in ["go.mod", "go.sum", "main.go", "probe/main.go"] {
-            let path = self.source().join(file);
-            match std::fs::read(&path) {
-                Ok(text) => hash.update(&text),
-                // Most parts are programs of the modules that they pin; only two have code of their own.
-                Err(_) if file.ends_with(".go") => {}
-                Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
-            }
+        for path in self.sources()? {
+            hash.update(std::fs::read(&path).with_context(|| format!("read {}", path.display()))?);
             hash.update([0]);
         }
         for flag in [self.ldflags, self.tags, if self.cgo { "cgo" } else { "" }, build::go_version()?] {

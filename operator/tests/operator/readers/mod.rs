@@ -1,6 +1,6 @@
 //! What those make of a platform who watch it: Argo CD, Flux, kstatus and Prometheus, by their own code.
 //!
-//! e2e/readers holds it, a Go program; the first run builds it, which takes minutes.
+//! It is a part beside those of a cluster, `readers`; the first run builds it, which takes minutes.
 
 mod figures;
 mod health;
@@ -8,7 +8,7 @@ mod health;
 use serde::Deserialize;
 use serde_json::Value;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[derive(Debug, Default, Deserialize)]
@@ -45,24 +45,15 @@ fn documents(path: &str) -> Vec<Value> {
     text.split("\n---\n").map(parse).collect()
 }
 
-/// Go, on PATH or where its installer puts it.
-fn go() -> PathBuf {
-    let usual = PathBuf::from("/usr/local/go/bin/go");
-    if usual.is_file() { usual } else { "go".into() }
-}
-
 fn read(request: &Value) -> Answer {
-    let mut child = Command::new(go())
-        .args(["run", "-mod=readonly", "-buildvcs=false", "."])
-        .current_dir(root().join("e2e/readers"))
-        // A go.work or flags meant for another project must not change what is built.
-        .envs([("GOWORK", "off"), ("GOFLAGS", ""), ("CGO_ENABLED", "0")])
+    let program = cluster::part_binary("readers").expect("it can be built");
+    let mut child = Command::new(program)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("Go is there: https://go.dev/doc/install");
+        .expect("it starts");
     child.stdin.take().expect("a pipe").write_all(request.to_string().as_bytes()).expect("it reads");
     let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "e2e/readers failed: what it says is above");
+    assert!(output.status.success(), "readers failed: what it says is above");
     serde_json::from_slice(&output.stdout).expect("its answer is JSON")
 }
