@@ -89,11 +89,14 @@ async fn settled(scene: &Scene) -> Result<()> {
     scene.quiet_for(QUIET).await
 }
 
-/// Each service was first made after all that it can't do without had been ready.
+/// Each service was first made after all that it can't do without had been ready, or was there and wanted no pods.
 fn assert_needs_came_first(record: &[Seen]) -> Result<()> {
     for service in SERVICES {
         let Some(began) = began(record, service.name) else { continue };
         for need in service.needs.iter().filter(|need| need.hard) {
+            if is_stopped(record, need.on, began) {
+                continue;
+            }
             let done = done(record, need.on).with_context(|| format!("{} was never ready", need.on))?;
             ensure!(
                 done < began,
@@ -104,6 +107,11 @@ fn assert_needs_came_first(record: &[Seen]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn is_stopped(record: &[Seen], unit: &str, at: u64) -> bool {
+    let workload = record.iter().rfind(|seen| seen.unit == unit && seen.is_workload() && seen.version < at);
+    workload.is_some_and(|seen| seen.object["spec"]["replicas"] == 0)
 }
 
 /// What is waited for before the next spec.
