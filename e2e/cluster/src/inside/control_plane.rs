@@ -12,12 +12,14 @@ use crate::wire::Launch;
 /// A node that says nothing for this long is NotReady. kubelet speaks every 2.5 s; a machine under full load may make
 /// it late by several times that, and a node wrongly given up disturbs more than a slow test.
 const NODE_GRACE: &str = "--node-monitor-grace-period=14s";
+/// Lets garbage be until there is four times what is in use: a test machine has memory to spare and no time.
+const GARBAGE: (&str, &str) = ("GOGC", "400");
 /// How long pods stay bound to a lost node, unless they say otherwise.
 const EVICTION_SECONDS: u32 = 6;
 
 fn command(network: &Network, launch: &Launch, program: &str, arguments: &[String]) -> Command {
     let mut command = network.command(program);
-    command.args(arguments).env("PATH", &launch.search_path);
+    command.args(arguments).env("PATH", &launch.search_path).env(GARBAGE.0, GARBAGE.1);
     command
 }
 
