@@ -78,6 +78,9 @@ pub enum Command {
         #[arg(long, value_delimiter = ',', value_enum, value_name = "STEP")]
         only: Vec<Step>,
     },
+    /// What `test` starts beside its steps: makes what the end-to-end tests need, until standard input ends
+    #[command(hide = true)]
+    Ahead,
     /// Measure, as a table and as JSON under target/bench; never fails for a slow figure
     Bench {
         /// What to measure [default: all that needs the platform that is up; operator-scale only by name]

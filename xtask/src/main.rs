@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Crds { check } => xtask::crds::command(check),
         Command::Chart { check } => xtask::chart::command(check),
         Command::Test { only } => xtask::test::command(&only),
+        Command::Ahead => xtask::test::ahead(),
         Command::Bench { figures, repeat, idle_for, platforms, operator } => {
             let idle = Duration::from_secs(idle_for.max(10));
             let scale = xtask::bench::Scale { sizes: &platforms, operator: operator.as_deref(), idle };

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that CI runs, in the order in which a mistake is found soonest.
 
+mod ahead;
 mod deny;
 
 use std::time::{Duration, Instant};
@@ -10,6 +11,8 @@ use clap::ValueEnum;
 use crate::cli::Step;
 use crate::prerequisites::{self, For};
 use crate::{images, progress, sh};
+
+pub use ahead::command as ahead;
 
 /// Crates whose tests need a whole cluster: they are the end-to-end step.
 const ON_A_CLUSTER: &[&str] = &["cluster", "e2e"];
@@ -64,7 +67,7 @@ impl Step {
                     "stage",
                     "--",
                     "--test-threads",
-                    "6",
+                    "10",
                 ])?;
                 cargo(&["test", "--locked", "--package", "e2e", "--test", "e2e", "--", "--test-threads", "3"])
             }
@@ -80,11 +83,19 @@ pub fn command(only: &[Step]) -> Result<()> {
         _ if steps.contains(&Step::Unit) => For::NativeCluster,
         _ => For::Images,
     })?;
+    let mut ahead = match steps {
+        [Step::E2e, ..] => None,
+        _ => steps.contains(&Step::E2e).then(ahead::Ahead::start).transpose()?,
+    };
     let mut times = vec![];
     for (index, step) in steps.iter().enumerate() {
         println!("\n── {}/{}  {} ──", index + 1, steps.len(), step.title());
         let began = Instant::now();
-        let done = step.run();
+        let ready = match ahead.take_if(|_| *step == Step::E2e) {
+            Some(ahead) => ahead.finish(),
+            None => Ok(()),
+        };
+        let done = ready.and_then(|()| step.run());
         times.push((*step, began.elapsed()));
         println!("── {}, {}", if done.is_ok() { "passed" } else { "FAILED" }, progress::elapsed(began));
         if let Err(error) = done {

@@ -20,23 +20,29 @@ const KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// Builds those of the parts that aren't there yet. Without anything to do it only looks.
 pub(crate) fn build_missing(parts: &'static [Part], progress: &dyn Fn(&str)) -> Result<()> {
-    if missing(parts)?.is_empty() {
-        return Ok(());
-    }
-    let folder = parts_folder();
-    std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    let lock = File::create(folder.join("lock")).context("open the lock of the parts' folder")?;
-    if lock.try_lock().is_err() {
-        progress("another process is building the cluster's parts; waiting for it");
-        lock.lock().context("lock the parts' folder")?;
-    }
-    // Looked at again: the other process may have built what was missing.
     let missing = missing(parts)?;
     let total = missing.len();
     for (index, part) in missing.into_iter().enumerate() {
-        build(part, &format!("part {} of {total}, {}", index + 1, part.name), progress)?;
+        let title = format!("part {} of {total}, {}", index + 1, part.name);
+        let _lock = lock(part, &title, progress)?;
+        // Looked at again: another process may have built it meanwhile.
+        if !part.folder()?.is_dir() {
+            build(part, &title, progress)?;
+        }
     }
     Ok(())
+}
+
+/// One a part: who needs a small one doesn't wait for the largest.
+fn lock(part: &Part, title: &str, progress: &dyn Fn(&str)) -> Result<File> {
+    let folder = parts_folder();
+    std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let lock = File::create(folder.join(format!("{}.lock", part.name))).context("open the lock of a part")?;
+    if lock.try_lock().is_err() {
+        progress(&format!("{title}: another process is building it; waiting"));
+        lock.lock().context("lock a part")?;
+    }
+    Ok(lock)
 }
 
 fn missing(parts: &'static [Part]) -> Result<Vec<&'static Part>> {
