@@ -47,11 +47,8 @@ fn documents(path: &str) -> Vec<Value> {
 
 fn read(request: &Value) -> Answer {
     let program = cluster::part_binary("readers").expect("it can be built");
-    let mut child = Command::new(program)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let mut child =
+        Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
     child.stdin.take().expect("a pipe").write_all(request.to_string().as_bytes()).expect("it reads");
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success(), "readers failed: what it says is above");
