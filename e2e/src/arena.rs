@@ -103,6 +103,15 @@ impl Arena {
         tools::helm(&self.ground.cluster, &[&arguments[..], &quick[..]].concat()).await.map(drop)
     }
 
+    /// The operator as a chart of this version starts it.
+    pub async fn replace_operator(&self, version: &str) -> Result<()> {
+        let chart = root().join("charts/orion-operator").display().to_string();
+        let images = format!("image.tag={version},storekeeper.tag={version}");
+        let arguments = ["upgrade", OPERATOR, &chart, "-n", &self.namespace, "--set-string", &images];
+        let quick = ["--set", "crds.install=false", "--wait", "--timeout", "180s"];
+        tools::helm(&self.ground.cluster, &[&arguments[..], &quick[..]].concat()).await.map(drop)
+    }
+
     /// The operator's pods.
     pub async fn operators(&self) -> Result<Vec<Pod>> {
         let selector = "app.kubernetes.io/component=operator";

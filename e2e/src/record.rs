@@ -4,6 +4,7 @@
 //! events is a fact, not a matter of clocks.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use futures::TryStreamExt;
@@ -41,6 +42,8 @@ pub enum Change {
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub version: u64,
+    /// When this process learned of it. For figures; order is the version's matter.
+    pub at: Instant,
     pub change: Change,
     pub kind: String,
     pub name: String,
@@ -125,6 +128,7 @@ async fn watch(
         }
         let entry = Seen {
             version: from.parse().context("a resource version is a number")?,
+            at: Instant::now(),
             change,
             kind: kind.to_owned(),
             name: object.name_any(),

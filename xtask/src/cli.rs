@@ -83,7 +83,7 @@ pub enum Command {
     Ahead,
     /// Measure, as a table and as JSON under target/bench; never fails for a slow figure
     Bench {
-        /// What to measure [default: all that needs the platform that is up; operator-scale only by name]
+        /// What to measure [default: all that needs the platform that is up; operator-scale and upgrade only by name]
         #[arg(value_enum, value_name = "FIGURE")]
         figures: Vec<Figure>,
         /// How often `install` and `build` are measured; the median is shown
@@ -174,4 +174,7 @@ pub enum Figure {
     /// The operator with 1, 100 and 1,000 platforms whose nodes KWOK plays, on a control plane of its own: memory, CPU
     /// and API calls at rest, and the delay from an edit to the first write. Needs root, and no platform that is up
     OperatorScale,
+    /// A new version under load: its time next to the floor of tiered order, requests failed, latency during it next to
+    /// before. On two nodes of its own, beside whatever is up; needs root
+    Upgrade,
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use xtask::bench;
 use xtask::cli::{Cli, Command};
 
 fn main() -> ExitCode {
@@ -25,9 +26,9 @@ fn main() -> ExitCode {
         Command::Test { only } => xtask::test::command(&only),
         Command::Ahead => xtask::test::ahead(),
         Command::Bench { figures, repeat, idle_for, platforms, operator } => {
-            let idle = Duration::from_secs(idle_for.max(10));
-            let scale = xtask::bench::Scale { sizes: &platforms, operator: operator.as_deref(), idle };
-            xtask::bench::command(&figures, repeat, idle_for, &scale)
+            let idle_for = Duration::from_secs(idle_for.max(10));
+            let scale = bench::Scale { sizes: &platforms, operator: operator.as_deref(), idle: idle_for };
+            bench::command(&figures, &bench::Options { repeat, idle_for, scale })
         }
     };
     match done {
@@ -37,10 +38,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {error}");
-            for cause in error.chain().skip(1) {
-                eprintln!("  because: {}", cause.to_string().replace('\n', "\n    "));
-            }
+            xtask::progress::wrong(&error);
             ExitCode::FAILURE
         }
     }

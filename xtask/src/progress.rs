@@ -38,6 +38,14 @@ pub fn note(what: &str) {
     println!("  {what}");
 }
 
+/// What went wrong, and by which causes.
+pub fn wrong(error: &anyhow::Error) {
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {}", cause.to_string().replace('\n', "\n    "));
+    }
+}
+
 /// `8.3 s`, `2 m 05 s`.
 pub fn elapsed(since: Instant) -> String {
     duration(since.elapsed())

@@ -94,6 +94,20 @@ impl Record {
         failed.iter().map(|call| call.at + call.took).max().map(|last| last - first)
     }
 
+    /// In which ways requests failed, and how many in each.
+    pub fn ways(&self) -> BTreeMap<&'static str, usize> {
+        let mut ways = BTreeMap::new();
+        self.failed().iter().for_each(|call| *ways.entry(call.way()).or_default() += 1);
+        ways
+    }
+
+    /// How long this share of the requests took at most: 0.5 is the median.
+    pub fn took(&self, share: f64) -> Duration {
+        let mut took: Vec<Duration> = self.0.iter().map(|call| call.took).collect();
+        took.sort();
+        took.get((took.len() as f64 * share) as usize).or(took.last()).copied().unwrap_or_default()
+    }
+
     /// Not one failed.
     pub fn unharmed(&self, during: &str) -> Result<()> {
         self.only(during, |_| false)
@@ -115,16 +129,10 @@ impl Record {
 
 impl Display for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut took: Vec<Duration> = self.0.iter().map(|call| call.took).collect();
-        took.sort();
-        let at = |share: f64| took.get((took.len() as f64 * share) as usize).or(took.last()).copied();
-        let [half, most, all] = [0.5, 0.99, 1.0].map(|share| at(share).unwrap_or_default());
+        let [half, most, all] = [0.5, 0.99, 1.0].map(|share| self.took(share));
         write!(f, "{} requests (p50 {half:.1?}, p99 {most:.1?}, longest {all:.1?})", self.0.len())?;
         let Some(gap) = self.gap() else { return f.write_str(", none failed") };
-        let mut ways: BTreeMap<&str, usize> = BTreeMap::new();
-        let failed = self.failed();
-        failed.iter().for_each(|call| *ways.entry(call.way()).or_default() += 1);
-        let ways: Vec<String> = ways.iter().map(|(way, count)| format!("{count} × {way}")).collect();
-        write!(f, ", {} failed within {gap:.1?}: {}", failed.len(), ways.join(", "))
+        let ways: Vec<String> = self.ways().iter().map(|(way, count)| format!("{count} × {way}")).collect();
+        write!(f, ", {} failed within {gap:.1?}: {}", self.failed().len(), ways.join(", "))
     }
 }

@@ -200,7 +200,7 @@ async fn approves(arena: &Arena) -> Result<()> {
     arena.edit(json!({"updates": "Manual"})).await?;
     arena.until_ready().await?;
     let newer = arena.ground.load_next().await?;
-    crate::operator_revisions::replace_operator(arena, &newer).await?;
+    arena.replace_operator(&newer).await?;
     arena.until("an update is on offer", |p| status::is_true(p, "UpdateAvailable")).await?;
     well(arena, &["history"], "available").await?;
     well(arena, &["approve"], "is approved").await?;

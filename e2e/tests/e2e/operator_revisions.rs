@@ -2,10 +2,8 @@
 //! goes tier by tier, and a newer operator changes nothing until that is approved.
 
 use anyhow::{Context, Result};
-use e2e::arena::OPERATOR;
-use e2e::ground::root;
 use e2e::record::{Recorder, Seen};
-use e2e::{Arena, eventually, scene, status, tools};
+use e2e::{Arena, eventually, scene, status};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -120,7 +118,7 @@ async fn a_newer_operator_changes_nothing_until_that_is_approved_but_edits_go_th
         let pods = pods(arena).await?;
 
         let newer = arena.ground.load_next().await?;
-        replace_operator(arena, &newer).await?;
+        arena.replace_operator(&newer).await?;
         let held = arena.until("an update is on offer", |p| status::is_true(p, "UpdateAvailable")).await?;
         assert!(status::is_true(&held, "Ready"), "{}", status::told(&held));
         assert_eq!((self::pods(arena).await?, jobs_run(arena, &newer).await?), (pods.clone(), false));
@@ -146,7 +144,7 @@ async fn a_newer_operator_changes_nothing_until_that_is_approved_but_edits_go_th
 
         // The older build again: it reads what the newer one has stored, and is no more at liberty than that one was.
         let pods = self::pods(arena).await?;
-        replace_operator(arena, env!("CARGO_PKG_VERSION")).await?;
+        arena.replace_operator(env!("CARGO_PKG_VERSION")).await?;
         let held = arena.until("an update is on offer", |p| status::is_true(p, "UpdateAvailable")).await?;
         assert!(status::is_true(&held, "Ready") && revision(&held) == available, "{}", status::told(&held));
         assert_eq!(self::pods(arena).await?, pods);
@@ -193,15 +191,6 @@ async fn jobs_run(arena: &Arena, version: &str) -> Result<bool> {
     let image = format!("storekeeper:{version}\"");
     let jobs = arena.api::<Job>().list(&ListParams::default()).await?;
     Ok(jobs.iter().any(|job| serde_json::to_string(&job.spec).is_ok_and(|spec| spec.contains(&image))))
-}
-
-/// The operator as a newer chart would start it, of another build.
-pub(crate) async fn replace_operator(arena: &Arena, version: &str) -> Result<()> {
-    let chart = root().join("charts/orion-operator").display().to_string();
-    let images = format!("image.tag={version},storekeeper.tag={version}");
-    let arguments = ["upgrade", OPERATOR, &chart, "-n", &arena.namespace, "--set-string", &images];
-    let quick = ["--set", "crds.install=false", "--wait", "--timeout", "180s"];
-    tools::helm(&arena.ground.cluster, &[&arguments[..], &quick[..]].concat()).await.map(drop)
 }
 
 fn image_of(seen: &Seen) -> &str {

@@ -13,14 +13,14 @@ use crate::on::Target;
 
 /// One pod's life up to ready, in seconds since the watch began.
 #[derive(Clone, Debug)]
-pub(super) struct Pod {
+pub struct Pod {
     /// From its label.
-    pub(super) unit: String,
-    pub(super) tier: u64,
-    pub(super) made: f64,
+    pub unit: String,
+    pub tier: u64,
+    pub made: f64,
     /// Ready, or for a Job's pod succeeded.
-    pub(super) ready: Option<f64>,
-    pub(super) restarts: u64,
+    pub ready: Option<f64>,
+    pub restarts: u64,
 }
 
 pub(super) struct Watch {
@@ -84,7 +84,7 @@ fn note(pods: &mut BTreeMap<String, Pod>, object: &Value, now: f64) {
 
 /// The least time that tiered order can take: tiers one after the other, each as long as its slowest pod's own start.
 /// Provisioning is a step of its own, between the stores and everything else.
-pub(super) fn floor(pods: &[Pod]) -> f64 {
+pub fn floor(pods: &[Pod]) -> f64 {
     let mut steps = BTreeMap::<(u64, bool), f64>::new();
     for pod in pods {
         let own = pod.ready.unwrap_or(pod.made) - pod.made;

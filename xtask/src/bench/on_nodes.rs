@@ -1,0 +1,20 @@
+//! What is measured on nodes of its own: load and images of another version are the end-to-end tests' business,
+//! so the program that measures is theirs (`e2e/src/bin/bench`). It shows and keeps its figures as the others do.
+
+use anyhow::{Result, anyhow};
+
+use crate::prerequisites::{self, For};
+use crate::sh;
+
+pub(super) fn upgrade() -> Result<()> {
+    run(&["upgrade"])
+}
+
+fn run(words: &[&str]) -> Result<()> {
+    prerequisites::install(For::NativeCluster)?;
+    // Where they are missing it takes minutes, which no patience inside is for.
+    cluster::build_parts()?;
+    let mut cargo = sh::cargo();
+    cargo.args(["run", "--quiet", "--locked", "--package", "e2e", "--bin", "bench", "--"]).args(words);
+    sh::run(&mut cargo).map_err(|e| anyhow!("{e}; what it says is above"))
+}
