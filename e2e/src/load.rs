@@ -6,6 +6,7 @@
 //! ones: what breaks the one kind often spares the other.
 
 mod record;
+mod writes;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use record::{Call, Kind, Outcome, Record};
+pub use writes::{Checked, Ledger, Writer};
 
 use crate::arena::eventually;
 use crate::client::Gateway;
@@ -78,6 +80,11 @@ impl Load {
             Ok((lately.0.len() >= 10 && lately.failed().is_empty()).then_some(()))
         })
         .await
+    }
+
+    /// Lets people write as well, and remembers what they were told.
+    pub fn write(&self, gateway: &Gateway) -> Result<Writer> {
+        Writer::start(gateway, Arc::clone(&self.calls), self.started)
     }
 
     /// Sends nothing more and waits for what is under way.

@@ -83,7 +83,8 @@ pub enum Command {
     Ahead,
     /// Measure, as a table and as JSON under target/bench; never fails for a slow figure
     Bench {
-        /// What to measure [default: all that needs the platform that is up; operator-scale and upgrade only by name]
+        /// What to measure [default: all that needs the platform that is up; operator-scale, upgrade and chaos only by
+        /// name]
         #[arg(value_enum, value_name = "FIGURE")]
         figures: Vec<Figure>,
         /// How often `install` and `build` are measured; the median is shown
@@ -98,6 +99,15 @@ pub enum Command {
         /// With operator-scale: a built operator, to compare it with this source's
         #[arg(long, value_name = "FILE")]
         operator: Option<PathBuf>,
+        /// With chaos: begins with the same faults in the same order [default: a new one, which is printed]
+        #[arg(long, value_name = "NUMBER")]
+        seed: Option<u64>,
+        /// With chaos: no further fault after so many minutes; a fault may take two more
+        #[arg(long, default_value_t = 3, value_name = "MINUTES")]
+        minutes: u64,
+        /// With chaos: so many faults, however long they take, instead of --minutes
+        #[arg(long, value_name = "COUNT", conflicts_with = "minutes")]
+        rounds: Option<usize>,
     },
 }
 
@@ -177,4 +187,8 @@ pub enum Figure {
     /// A new version under load: its time next to the floor of tiered order, requests failed, latency during it next to
     /// before. On two nodes of its own, beside whatever is up; needs root
     Upgrade,
+    /// Pods, stores, the operator, objects and a node taken away at random, under load with writes: time to heal, requests
+    /// failed. Fails if a platform does not heal, or if a write that was acknowledged is lost. On nodes of its own; needs
+    /// root
+    Chaos,
 }

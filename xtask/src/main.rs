@@ -25,10 +25,11 @@ fn main() -> ExitCode {
         Command::Chart { check } => xtask::chart::command(check),
         Command::Test { only } => xtask::test::command(&only),
         Command::Ahead => xtask::test::ahead(),
-        Command::Bench { figures, repeat, idle_for, platforms, operator } => {
+        Command::Bench { figures, repeat, idle_for, platforms, operator, seed, minutes, rounds } => {
             let idle_for = Duration::from_secs(idle_for.max(10));
             let scale = bench::Scale { sizes: &platforms, operator: operator.as_deref(), idle: idle_for };
-            bench::command(&figures, &bench::Options { repeat, idle_for, scale })
+            let chaos = bench::Chaos { seed, minutes, rounds };
+            bench::command(&figures, &bench::Options { repeat, idle_for, scale, chaos })
         }
     };
     match done {

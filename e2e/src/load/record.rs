@@ -22,6 +22,8 @@ pub enum Kind {
     Login,
     Refresh,
     Profile,
+    /// One of those whose acknowledgement is remembered.
+    Write,
 }
 
 #[derive(Clone, Debug)]

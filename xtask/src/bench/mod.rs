@@ -28,6 +28,7 @@ struct Bench {
     platform: status::Platform,
 }
 
+pub use on_nodes::Chaos;
 pub use scale::Wanted as Scale;
 
 /// What needs the platform that is up; the default.
@@ -38,6 +39,7 @@ pub struct Options<'a> {
     pub repeat: usize,
     pub idle_for: Duration,
     pub scale: Scale<'a>,
+    pub chaos: Chaos,
 }
 
 pub fn command(figures: &[Figure], options: &Options<'_>) -> Result<()> {
@@ -47,6 +49,7 @@ pub fn command(figures: &[Figure], options: &Options<'_>) -> Result<()> {
         match figure {
             Figure::OperatorScale => scale::measure(&options.scale)?,
             Figure::Upgrade => on_nodes::upgrade()?,
+            Figure::Chaos => on_nodes::chaos(&options.chaos)?,
             figure => {
                 let bench = match platform.take() {
                     Some(bench) => bench,
@@ -66,7 +69,7 @@ fn of_the_platform(figure: Figure, bench: &Bench, options: &Options<'_>) -> Resu
         Figure::Install => install::measure(bench, repeat),
         Figure::Idle => idle::measure(bench, options.idle_for),
         Figure::Build => build::measure(bench, repeat),
-        Figure::OperatorScale | Figure::Upgrade => Ok(()),
+        Figure::OperatorScale | Figure::Upgrade | Figure::Chaos => Ok(()),
     }
 }
 

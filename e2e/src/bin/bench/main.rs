@@ -1,5 +1,6 @@
-//! What `cargo xtask bench upgrade` runs: measurements on real nodes, under load.
+//! What `cargo xtask bench upgrade` and `chaos` run: measurements on real nodes, under load.
 
+mod chaos;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -10,12 +11,14 @@ use clap::Parser;
 #[command(name = "bench")]
 enum Figure {
     Upgrade,
+    Chaos(chaos::Wanted),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let measured = match Figure::parse() {
         Figure::Upgrade => upgrade::measure().await,
+        Figure::Chaos(wanted) => chaos::measure(wanted).await,
     };
     match measured {
         Ok(()) => ExitCode::SUCCESS,
