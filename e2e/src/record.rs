@@ -163,8 +163,8 @@ impl Seen {
         self.object["metadata"]["uid"].as_str().unwrap_or_default()
     }
 
-    /// Whether this is a Job that has done its work.
-    pub fn is_done_job(&self) -> bool {
-        self.kind == "Job" && self.object["status"]["succeeded"].as_u64() > Some(0)
+    /// Whether this is a pod that has done what it was made for: a Job's.
+    pub fn is_done_pod(&self) -> bool {
+        self.kind == "Pod" && self.object["status"]["phase"] == "Succeeded"
     }
 }

@@ -59,16 +59,17 @@ fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -
     let objects = bind::objects(unit, version, data, children);
     let workload = objects.iter().find(|o| runs(o));
     let live = workload.and_then(|o| find(children, o)).filter(|o| !leaving(o));
+    let pods: Vec<&Value> = pods(&unit.name, children).collect();
     let mut readiness = match (workload, live) {
         // Somebody else runs it; the provision Job finds out whether it can be reached.
         (None, _) => Readiness { ready: 1, desired: 1, settled: true, serving: true, failed: false },
+        (Some(_), Some(live)) if readiness::is_done_by(live, &pods) => readiness::done(true),
         (Some(_), Some(live)) => readiness::of(live, fewest(&objects)),
         (Some(planned), None) => {
             Readiness { desired: readiness::of(planned, None).desired, ..Readiness::default() }
         }
     };
     readiness.serving |= unit.kind == UnitKind::Provision && was_provisioned(unit, children);
-    let pods: Vec<&Value> = pods(&unit.name, children).collect();
     let cause = match readiness.settled {
         true => claims(&objects, children).find_map(volumes::growing),
         false => cause(&unit.name, &objects, live, &pods, children),

@@ -72,14 +72,25 @@ fn stateful_set(workload: &Value) -> Readiness {
 }
 
 fn job(workload: &Value) -> Readiness {
-    let complete = condition(workload, "Complete").is_some();
     Readiness {
-        ready: i32::from(complete),
-        desired: 1,
-        settled: complete,
-        serving: complete,
         failed: condition(workload, "Failed").is_some(),
+        ..done(condition(workload, "Complete").is_some())
     }
+}
+
+/// Whether one of the pods has done the Job's work. The Job says so itself a second later or two: its controller gathers
+/// what happens to pods, and everything else waits for it.
+pub fn is_done_by(job: &Value, pods: &[&Value]) -> bool {
+    let uid = &job["metadata"]["uid"];
+    let own = |pod: &&&Value| pod["metadata"]["labels"]["batch.kubernetes.io/controller-uid"] == *uid;
+    job["kind"] == "Job"
+        && uid.is_string()
+        && pods.iter().filter(own).any(|pod| pod["status"]["phase"] == "Succeeded")
+}
+
+/// Of a Job.
+pub fn done(complete: bool) -> Readiness {
+    Readiness { ready: i32::from(complete), desired: 1, settled: complete, serving: complete, failed: false }
 }
 
 /// The condition of this type, if it is true.

@@ -7,6 +7,7 @@ mod diff;
 mod figures;
 mod keys;
 mod lacking;
+mod readiness;
 mod rollout;
 mod secrets;
 mod status;
