@@ -31,7 +31,7 @@ pub fn began(record: &[Seen], unit: &str) -> Option<u64> {
 
 /// When the unit had first done what others wait for.
 pub fn done(record: &[Seen], unit: &str) -> Option<u64> {
-    first(record, unit, |seen| seen.is_ready_pod() || seen.is_done_pod())
+    first(record, unit, Seen::is_ready_pod)
 }
 
 /// When the unit's removal began.

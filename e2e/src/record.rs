@@ -143,11 +143,16 @@ async fn watch(
 }
 
 impl Seen {
-    /// Whether this is a pod that is ready.
+    /// Whether this is a pod that serves, or a Job's that has done its work: one of those is called ready while it runs.
     pub fn is_ready_pod(&self) -> bool {
         let conditions = self.object["status"]["conditions"].as_array();
         let ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
-        self.kind == "Pod" && conditions.is_some_and(|all| all.iter().any(ready))
+        let of_a_job = self.object["metadata"]["labels"]["batch.kubernetes.io/job-name"].is_string();
+        let is = match of_a_job {
+            true => self.object["status"]["phase"] == "Succeeded",
+            false => conditions.is_some_and(|all| all.iter().any(ready)),
+        };
+        self.kind == "Pod" && is
     }
 
     /// Whether this is what runs a unit's pods.
@@ -161,10 +166,5 @@ impl Seen {
 
     pub fn uid(&self) -> &str {
         self.object["metadata"]["uid"].as_str().unwrap_or_default()
-    }
-
-    /// Whether this is a pod that has done what it was made for: a Job's.
-    pub fn is_done_pod(&self) -> bool {
-        self.kind == "Pod" && self.object["status"]["phase"] == "Succeeded"
     }
 }

@@ -74,8 +74,12 @@ fn note(pods: &mut BTreeMap<String, Pod>, object: &Value, now: f64) {
         ready: None,
         restarts: 0,
     });
-    let ready = crate::status::condition(object, "Ready").is_some_and(|c| c["status"] == "True");
-    if pod.ready.is_none() && (ready || text("/status/phase") == "Succeeded") {
+    // A Job's pod is called ready while it runs.
+    let ready = match label("batch.kubernetes.io/job-name").as_str() {
+        "" => crate::status::condition(object, "Ready").is_some_and(|c| c["status"] == "True"),
+        _ => text("/status/phase") == "Succeeded",
+    };
+    if pod.ready.is_none() && ready {
         pod.ready = Some(now);
     }
     let containers = object.pointer("/status/containerStatuses").and_then(Value::as_array);

@@ -144,8 +144,7 @@ fn new_pods(record: &[Seen], start: Instant) -> Vec<pods::Pod> {
             let made = pods::Pod { unit: seen.unit.clone(), tier, made: at, ready: None, restarts: 0 };
             all.insert(seen.uid(), made);
         }
-        let done = seen.is_ready_pod() || seen.is_done_pod();
-        if let Some(pod) = all.get_mut(seen.uid()).filter(|pod| done && pod.ready.is_none()) {
+        if let Some(pod) = all.get_mut(seen.uid()).filter(|pod| seen.is_ready_pod() && pod.ready.is_none()) {
             pod.ready = Some(at);
         }
     }
