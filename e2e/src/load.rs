@@ -8,7 +8,8 @@
 mod record;
 mod writes;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -32,10 +33,17 @@ const PASSWORD: &str = "correct horse battery staple";
 
 /// Runs until it is stopped or dropped.
 pub struct Load {
-    calls: Arc<Mutex<Vec<Call>>>,
-    started: Instant,
+    log: Arc<Log>,
     stop: watch::Sender<bool>,
     sending: JoinHandle<()>,
+}
+
+/// Every request, from its sending to its end.
+struct Log {
+    started: Instant,
+    ended: Mutex<Vec<Call>>,
+    /// When each was sent that has not come to an end.
+    under_way: Mutex<BTreeMap<u64, Duration>>,
 }
 
 struct Person {
@@ -56,21 +64,25 @@ impl Load {
     /// Registers some people, waits until they can do all they will do, and begins.
     pub async fn start(gateway: &Gateway) -> Result<Load> {
         let crowd = Arc::new(Crowd::gather(gateway).await?);
-        let (calls, started) = (Arc::default(), Instant::now());
+        let log = Arc::new(Log::new());
         let (stop, stopped) = watch::channel(false);
-        let sending = tokio::spawn(send(crowd, Arc::clone(&calls), started, stopped));
-        Ok(Load { calls, started, stop, sending })
+        let sending = tokio::spawn(send(crowd, Arc::clone(&log), stopped));
+        Ok(Load { log, stop, sending })
     }
 
     /// Now, as [`Call::at`] counts.
     pub fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.log.now()
     }
 
     /// What was sent since then and has come to an end.
     pub fn since(&self, then: Duration) -> Record {
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        Record(calls.iter().filter(|call| call.at >= then).cloned().collect())
+        Record(locked(&self.log.ended).iter().filter(|call| call.at >= then).cloned().collect())
+    }
+
+    /// Whether all that was sent before then has come to an end.
+    pub fn is_decided(&self, then: Duration) -> bool {
+        locked(&self.log.under_way).values().all(|at| *at >= then)
     }
 
     /// Waits until all is well again: for a second whatever was sent was answered well.
@@ -84,7 +96,7 @@ impl Load {
 
     /// Lets people write as well, and remembers what they were told.
     pub fn write(&self, gateway: &Gateway) -> Result<Writer> {
-        Writer::start(gateway, Arc::clone(&self.calls), self.started)
+        Writer::start(gateway, Arc::clone(&self.log))
     }
 
     /// Sends nothing more and waits for what is under way.
@@ -101,12 +113,43 @@ impl Drop for Load {
     }
 }
 
-async fn send(
-    crowd: Arc<Crowd>,
-    calls: Arc<Mutex<Vec<Call>>>,
-    started: Instant,
-    mut stopped: watch::Receiver<bool>,
-) {
+impl Log {
+    fn new() -> Log {
+        Log { started: Instant::now(), ended: Mutex::default(), under_way: Mutex::default() }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Makes a request and remembers what came of it; gives a good answer's body.
+    async fn keep(
+        &self,
+        kind: Kind,
+        kept: bool,
+        request: impl Future<Output = (Outcome, Value)>,
+    ) -> Option<Value> {
+        let at = self.now();
+        let number = {
+            let mut under_way = locked(&self.under_way);
+            let number = under_way.last_key_value().map_or(0, |(last, _)| last + 1);
+            under_way.insert(number, at);
+            number
+        };
+        let (outcome, answer) = request.await;
+        let good = matches!(outcome, Outcome::Good);
+        let call = Call { at, took: self.now() - at, kind, kept, outcome };
+        locked(&self.ended).push(call);
+        locked(&self.under_way).remove(&number);
+        good.then_some(answer)
+    }
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn send(crowd: Arc<Crowd>, log: Arc<Log>, mut stopped: watch::Receiver<bool>) {
     let mut under_way = JoinSet::new();
     let mut ticks = tokio::time::interval(EVERY);
     // A machine that was busy for a moment is no reason for a burst.
@@ -116,13 +159,8 @@ async fn send(
             _ = ticks.tick() => {}
             _ = stopped.changed() => break,
         }
-        let (crowd, calls) = (Arc::clone(&crowd), Arc::clone(&calls));
-        under_way.spawn(async move {
-            let at = started.elapsed();
-            let (kind, kept, outcome) = crowd.act(number).await;
-            let call = Call { at, took: started.elapsed() - at, kind, kept, outcome };
-            calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
-        });
+        let (crowd, log) = (Arc::clone(&crowd), Arc::clone(&log));
+        under_way.spawn(async move { crowd.act(&log, number).await });
         while under_way.try_join_next().is_some() {}
     }
     while under_way.join_next().await.is_some() {}
@@ -143,43 +181,50 @@ impl Crowd {
         })
     }
 
-    async fn act(&self, number: usize) -> (Kind, bool, Outcome) {
+    async fn act(&self, log: &Log, number: usize) {
         let (round, turn) = (number / 10, number % 10);
         let kept = (round + turn) % 2 == 0;
         let client = if kept { &self.kept } else { &self.fresh };
         let person = &self.people[(round + turn) % PEOPLE];
         match turn {
-            0 => (Kind::Login, kept, self.login(client, person).await),
+            0 => log.keep(Kind::Login, kept, self.login(client, person)).await,
             5 => match person.refresh.try_lock() {
-                Ok(mut token) => (Kind::Refresh, kept, self.refresh(client, person, &mut token).await),
+                Ok(mut token) => {
+                    log.keep(Kind::Refresh, kept, self.refresh(client, person, &mut token)).await
+                }
                 // The refresh before this one has no answer yet.
-                Err(_) => (Kind::Profile, kept, self.profile(client, person).await),
+                Err(_) => log.keep(Kind::Profile, kept, self.profile(client, person)).await,
             },
-            _ => (Kind::Profile, kept, self.profile(client, person).await),
-        }
+            _ => log.keep(Kind::Profile, kept, self.profile(client, person)).await,
+        };
     }
 
-    async fn login(&self, client: &reqwest::Client, person: &Person) -> Outcome {
+    async fn login(&self, client: &reqwest::Client, person: &Person) -> (Outcome, Value) {
         let body = json!({"email": person.email, "password": PASSWORD});
-        outcome(client.post(format!("{}/api/auth/login", self.base)).json(&body)).await.0
+        outcome(client.post(format!("{}/api/auth/login", self.base)).json(&body)).await
     }
 
-    async fn refresh(&self, client: &reqwest::Client, person: &Person, token: &mut String) -> Outcome {
+    async fn refresh(
+        &self,
+        client: &reqwest::Client,
+        person: &Person,
+        token: &mut String,
+    ) -> (Outcome, Value) {
         let body = json!({"refresh_token": token.as_str()});
         let (outcome, answer) =
             outcome(client.post(format!("{}/api/auth/refresh", self.base)).json(&body)).await;
         if let (Some(access), Some(refresh)) =
             (answer["access_token"].as_str(), answer["refresh_token"].as_str())
         {
-            *person.access.lock().unwrap_or_else(PoisonError::into_inner) = access.to_owned();
+            *locked(&person.access) = access.to_owned();
             *token = refresh.to_owned();
         }
-        outcome
+        (outcome, answer)
     }
 
-    async fn profile(&self, client: &reqwest::Client, person: &Person) -> Outcome {
-        let token = person.access.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        outcome(client.get(format!("{}/api/user/profile", self.base)).bearer_auth(token)).await.0
+    async fn profile(&self, client: &reqwest::Client, person: &Person) -> (Outcome, Value) {
+        let token = locked(&person.access).clone();
+        outcome(client.get(format!("{}/api/user/profile", self.base)).bearer_auth(token)).await
     }
 }
 

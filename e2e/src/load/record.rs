@@ -22,8 +22,9 @@ pub enum Kind {
     Login,
     Refresh,
     Profile,
-    /// One of those whose acknowledgement is remembered.
-    Write,
+    Register,
+    Change,
+    SignOut,
 }
 
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! What people were told had been done, while something was done to the platform. Whatever was acknowledged must be so
 //! when all is well again; what was not may have been done or not.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{Call, HANGS_AFTER, Kind, Outcome, PASSWORD, outcome};
+use super::{HANGS_AFTER, Kind, Log, PASSWORD, locked, outcome};
 use crate::arena::eventually;
 use crate::client::Gateway;
 
@@ -31,7 +31,7 @@ pub struct Writer {
 /// What one person was told.
 #[derive(Clone, Debug)]
 struct Newcomer {
-    /// When they came, as [`Call::at`] counts.
+    /// When they came, as [`super::Call::at`] counts.
     at: Duration,
     email: String,
     registered: bool,
@@ -49,8 +49,7 @@ struct SignedOut {
 struct Desk {
     base: String,
     http: reqwest::Client,
-    calls: Arc<Mutex<Vec<Call>>>,
-    started: Instant,
+    log: Arc<Log>,
 }
 
 /// Everything that was acknowledged.
@@ -67,9 +66,9 @@ pub struct Checked {
 }
 
 impl Writer {
-    pub(super) fn start(gateway: &Gateway, calls: Arc<Mutex<Vec<Call>>>, started: Instant) -> Result<Writer> {
+    pub(super) fn start(gateway: &Gateway, log: Arc<Log>) -> Result<Writer> {
         let http = reqwest::Client::builder().no_proxy().timeout(HANGS_AFTER).build()?;
-        let desk = Arc::new(Desk { base: gateway.base().to_owned(), http, calls, started });
+        let desk = Arc::new(Desk { base: gateway.base().to_owned(), http, log });
         let newcomers = Arc::default();
         let (stop, stopped) = watch::channel(false);
         let writing = tokio::spawn(write(desk, Arc::clone(&newcomers), stopped));
@@ -80,7 +79,7 @@ impl Writer {
     pub async fn stop(mut self) -> Result<Ledger> {
         let _ = self.stop.send(true);
         (&mut self.writing).await.context("the writers themselves failed")?;
-        Ok(Ledger(self.newcomers.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+        Ok(Ledger(locked(&self.newcomers).clone()))
     }
 }
 
@@ -102,7 +101,7 @@ async fn write(desk: Arc<Desk>, newcomers: Arc<Mutex<Vec<Newcomer>>>, mut stoppe
         let (desk, newcomers) = (Arc::clone(&desk), Arc::clone(&newcomers));
         under_way.spawn(async move {
             let newcomer = desk.receive().await;
-            newcomers.lock().unwrap_or_else(PoisonError::into_inner).push(newcomer);
+            locked(&newcomers).push(newcomer);
         });
         while under_way.try_join_next().is_some() {}
     }
@@ -113,7 +112,7 @@ impl Desk {
     async fn receive(&self) -> Newcomer {
         let name = format!("new_{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
         let email = format!("{name}@example.com");
-        let at = self.started.elapsed();
+        let at = self.log.now();
         let mut newcomer = Newcomer { at, email, registered: false, renamed: false, signed_out: None };
         // What is not acknowledged ends it.
         let _ = self.serve(&mut newcomer, &name).await;
@@ -125,16 +124,16 @@ impl Desk {
             "email": newcomer.email, "username": name, "password": PASSWORD,
             "firstName": "Ada", "lastName": "Lovelace",
         });
-        self.ask(self.http.post(self.url("/api/user/register")).json(&person)).await?;
+        self.ask(Kind::Register, self.http.post(self.url("/api/user/register")).json(&person)).await?;
         newcomer.registered = true;
         let login = json!({"email": newcomer.email, "password": PASSWORD});
-        let tokens = self.ask(self.http.post(self.url("/api/auth/login")).json(&login)).await?;
+        let tokens = self.ask(Kind::Login, self.http.post(self.url("/api/auth/login")).json(&login)).await?;
         let (token, valid) = (tokens["access_token"].as_str()?, tokens["expires_in"].as_u64()?);
         let expires = Instant::now() + Duration::from_secs(valid);
         let patch = self.http.patch(self.url("/api/user/profile")).json(&json!({"firstName": RENAMED}));
-        self.ask(patch.bearer_auth(token)).await?;
+        self.ask(Kind::Change, patch.bearer_auth(token)).await?;
         newcomer.renamed = true;
-        self.ask(self.http.post(self.url("/api/auth/logout")).bearer_auth(token)).await?;
+        self.ask(Kind::SignOut, self.http.post(self.url("/api/auth/logout")).bearer_auth(token)).await?;
         newcomer.signed_out = Some(SignedOut { token: token.to_owned(), expires });
         Some(())
     }
@@ -144,14 +143,8 @@ impl Desk {
     }
 
     /// The answer, if it is a good one.
-    async fn ask(&self, request: reqwest::RequestBuilder) -> Option<Value> {
-        let at = self.started.elapsed();
-        let (outcome, answer) = outcome(request).await;
-        let good = matches!(outcome, Outcome::Good);
-        let took = self.started.elapsed() - at;
-        let call = Call { at, took, kind: Kind::Write, kept: true, outcome };
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
-        good.then_some(answer)
+    async fn ask(&self, kind: Kind, request: reqwest::RequestBuilder) -> Option<Value> {
+        self.log.keep(kind, true, outcome(request)).await
     }
 }
 

@@ -27,6 +27,7 @@ async fn a_store_that_restarts_or_dies_costs_only_a_gap_of_503s_and_no_data() ->
         });
         gateway.post("/api/user/register", None, person).await?.expect(201);
         let load = Load::start(&gateway).await?;
+        let writer = load.write(&gateway)?;
         let recorder = Recorder::start(arena).await?;
         for store in STORES {
             is_away(arena, &load, &recorder, store.name, How::Restart).await?;
@@ -34,7 +35,13 @@ async fn a_store_that_restarts_or_dies_costs_only_a_gap_of_503s_and_no_data() ->
             let login = json!({"email": "ada@example.com", "password": "correct horse battery staple"});
             gateway.post("/api/auth/login", None, login).await?.expect(200);
         }
-        load.stop().await.map(drop)
+        let promised = writer.stop().await?;
+        load.stop().await?;
+        let kept = promised.check(&gateway).await?;
+        ensure!(kept.lost.is_empty(), "acknowledged, and lost:\n{}", kept.lost.join("\n"));
+        ensure!(kept.sign_outs > 0, "nothing was acknowledged, so nothing is known");
+        println!("{} writes were acknowledged, none is lost", kept.acknowledged());
+        Ok(())
     })
     .await
 }
@@ -82,7 +89,10 @@ async fn is_away(
 fn told_to_try_again(store: &str, what: &str, record: &Record) -> Result<()> {
     match store {
         "rabbitmq" => record.unharmed(what),
-        "redis" => record.only(what, |call| call.kind == Kind::Profile && call.asks_to_try_again()),
+        "redis" => record.only(what, |call| {
+            let with_token = matches!(call.kind, Kind::Profile | Kind::Change | Kind::SignOut);
+            with_token && call.asks_to_try_again()
+        }),
         _ => record.only(what, Call::asks_to_try_again),
     }
 }

@@ -77,7 +77,7 @@ enum Mended {
     /// Another operator leads.
     Led { was: Option<String> },
     /// It is there, and another.
-    Remade { api: Api<DynamicObject>, name: String, was: Option<String> },
+    Remade { api: Box<Api<DynamicObject>>, name: String, was: Option<String> },
     /// The cluster has noticed, and no pod is there that is not on its way out.
     Moved,
 }
@@ -140,7 +140,7 @@ async fn object(arena: &Arena, kinds: &[(&str, &str, &str)], random: &mut StdRng
     let (kind, api, object) = all.choose(random).context("nothing is the operator's")?;
     let name = object.name_any();
     api.delete(&name, &DeleteParams::background()).await?;
-    let mended = Mended::Remade { api: api.clone(), name: name.clone(), was: object.uid() };
+    let mended = Mended::Remade { api: Box::new(api.clone()), name: name.clone(), was: object.uid() };
     Ok(Broken { what: format!("{kind} {name}"), mended })
 }
 

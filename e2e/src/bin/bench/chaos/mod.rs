@@ -26,6 +26,8 @@ const AWAY: &str = "n2";
 const LIMIT: Duration = Duration::from_secs(120);
 /// It is whole when all has been well for so long. This is not part of the time to heal.
 const STEADY: Duration = Duration::from_secs(3);
+/// A request that takes longer may fail yet, and nothing is said before it has ended.
+const HANGS: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(200);
 
 #[derive(clap::Args)]
@@ -108,29 +110,23 @@ async fn round(arena: &Arena, load: &Load, kind: Kind, random: &mut StdRng) -> R
     Ok(Round::new(kind, broken.what, healed.ok(), &record))
 }
 
-/// From the fault to the last moment at which something was amiss.
+/// From the fault to the last moment at which something was amiss, or a request was sent that failed.
 async fn heal(arena: &Arena, load: &Load, then: Duration, broken: &Broken) -> Result<Duration> {
     let mut amiss = then;
     loop {
         let now = load.now();
-        let why = match why_not_well(arena, broken).await {
-            Ok(None) => None,
-            Ok(Some(why)) => Some(why),
-            Err(error) => Some(format!("{error:#}")),
-        };
+        let why = why_not_well(arena, broken).await.unwrap_or_else(|error| Some(format!("{error:#}")));
         if why.is_some() {
             amiss = load.now();
         }
-        let record = load.since(then);
-        let last = record.failed().iter().map(|call| call.at + call.took).max();
-        amiss = amiss.max(last.unwrap_or_default());
-        // Where nothing is answered nothing fails either.
-        let answered = load.since(now.saturating_sub(STEADY)).0.len() >= 10;
-        if now.saturating_sub(amiss) >= STEADY && answered {
+        let failed = load.since(then).failed().iter().map(|call| call.at).max();
+        amiss = amiss.max(failed.unwrap_or_default());
+        // What hangs may fail yet.
+        if now.saturating_sub(amiss) >= STEADY && load.is_decided(now.saturating_sub(HANGS)) {
             return Ok(amiss - then);
         }
         if now - then > LIMIT {
-            bail!("not whole after {} s: {}", LIMIT.as_secs(), why.unwrap_or("requests fail".into()));
+            bail!("not whole after {} s: {}", LIMIT.as_secs(), why.unwrap_or("requests fail or hang".into()));
         }
         tokio::time::sleep(LOOK).await;
     }
