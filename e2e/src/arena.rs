@@ -124,7 +124,7 @@ impl Arena {
         for pod in self.operators().await? {
             // Kubelet lets the process of a pod that is gone go on for a second or two. One that has not begun yet has
             // nothing to be killed.
-            let _ = crash::kill_container(&pod);
+            let _ = crash::kill_containers(&pod);
             let name = pod.metadata.name.unwrap_or_default();
             self.api::<Pod>().delete(&name, &now).await?;
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::arena::{Arena, PLATFORM, eventually};
 
+#[derive(Clone)]
 pub struct Gateway {
     base: String,
     http: reqwest::Client,

@@ -5,22 +5,27 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Kills the first process of the pod's container, and all others of the container with it. The pod stays, and so do
-/// its volumes; kubelet learns of it as of any crash.
-pub fn kill_container(pod: &Pod) -> Result<()> {
-    kill(Pid::from_raw(first_process(pod)?), Signal::SIGKILL)
-        .with_context(|| format!("kill {}", pod.name_any()))
+/// Kills the first process of each of the pod's containers, and all others of the container with it. The pod stays, and
+/// so do its volumes; kubelet learns of it as of any crash.
+pub fn kill_containers(pod: &Pod) -> Result<()> {
+    let first = first_processes(pod)?;
+    ensure!(!first.is_empty(), "{} has no process", pod.name_any());
+    for process in first {
+        kill(Pid::from_raw(process), Signal::SIGKILL).with_context(|| format!("kill {}", pod.name_any()))?;
+    }
+    Ok(())
 }
 
 /// Writes into a file of the pod's container until there is no room left. The file is given.
 pub fn fill(pod: &Pod, folder: &str) -> Result<PathBuf> {
-    let path = PathBuf::from(format!("/proc/{}/root{folder}/ballast", first_process(pod)?));
+    let [process] = first_processes(pod)?[..] else { bail!("{} has several containers", pod.name_any()) };
+    let path = PathBuf::from(format!("/proc/{process}/root{folder}/ballast"));
     let mut file = File::create(&path).with_context(|| format!("create {}", path.display()))?;
     // Ever smaller pieces: the last byte counts.
     let mut piece = vec![0x5a; 1 << 20];
@@ -35,16 +40,11 @@ pub fn fill(pod: &Pod, folder: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn first_process(pod: &Pod) -> Result<i32> {
-    let name = pod.name_any();
+fn first_processes(pod: &Pod) -> Result<Vec<i32>> {
     let uid = pod.uid().context("a pod without a uid")?;
     let group = format!("pod{uid}/");
     let processes = std::fs::read_dir("/proc")?.flatten().map(|entry| entry.path());
-    let first: Vec<i32> = processes.filter_map(|process| first_of_container(&process, &group)).collect();
-    match first.as_slice() {
-        [pid] => Ok(*pid),
-        other => bail!("{name} should have one container with a first process, there are {}", other.len()),
-    }
+    Ok(processes.filter_map(|process| first_of_container(&process, &group)).collect())
 }
 
 /// The process, if it is the first of a container of this control group, and not of the pod's sandbox.

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{Api, AttachParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, Resource};
 use operator::api::OrionPlatform;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use crate::status;
 
@@ -91,6 +92,18 @@ impl Place {
     pub async fn pods(&self, unit: &str) -> Result<Vec<Pod>> {
         let selector = format!("app.kubernetes.io/name={unit},app.kubernetes.io/instance={PLATFORM}");
         Ok(self.api::<Pod>().list(&ListParams::default().labels(&selector)).await?.items)
+    }
+
+    /// What a shell script says in a container of a pod, to standard output and to standard error.
+    pub async fn run_in(&self, pod: &str, container: &str, script: &str) -> Result<(String, String)> {
+        let how = AttachParams::default().container(container);
+        let mut running = self.api::<Pod>().exec(pod, ["sh", "-c", script], &how).await?;
+        let (mut said, mut complained) = (String::new(), String::new());
+        let (out, err) = (running.stdout(), running.stderr());
+        let (mut out, mut err) = (out.context("standard output")?, err.context("standard error")?);
+        tokio::try_join!(out.read_to_string(&mut said), err.read_to_string(&mut complained))?;
+        running.join().await?;
+        Ok((said, complained))
     }
 }
 

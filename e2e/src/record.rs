@@ -28,6 +28,8 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("apps", "v1", "ReplicaSet"),
     ("apps", "v1", "StatefulSet"),
     ("batch", "v1", "Job"),
+    ("networking.k8s.io", "v1", "NetworkPolicy"),
+    ("policy", "v1", "PodDisruptionBudget"),
     ("orion.dev", "v1alpha1", "OrionPlatform"),
 ];
 

@@ -18,6 +18,7 @@ mod operator_scale;
 mod operator_steady;
 mod operator_stores;
 mod operator_two;
+mod redis_sentinel;
 mod resilience_disk;
 mod resilience_node;
 mod resilience_stores;

@@ -74,7 +74,7 @@ async fn a_namespace_with_an_operator_and_its_platform_in_it_can_be_deleted() ->
     .await
 }
 
-async fn delete(arena: &Arena, how: &DeleteParams) -> Result<()> {
+pub(crate) async fn delete(arena: &Arena, how: &DeleteParams) -> Result<()> {
     arena.platforms.delete("orion", how).await?;
     eventually("the platform is gone", async || {
         Ok(arena.platforms.get_opt("orion").await?.is_none().then_some(()))
@@ -83,12 +83,12 @@ async fn delete(arena: &Arena, how: &DeleteParams) -> Result<()> {
 }
 
 /// The claims and what makes each the same one.
-async fn claims(arena: &Arena) -> Result<Vec<(String, Option<String>)>> {
+pub(crate) async fn claims(arena: &Arena) -> Result<Vec<(String, Option<String>)>> {
     let claims = arena.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;
     Ok(claims.iter().map(|claim| (claim.name_any(), claim.uid())).collect())
 }
 
-async fn volumes(arena: &Arena) -> Result<Vec<String>> {
+pub(crate) async fn volumes(arena: &Arena) -> Result<Vec<String>> {
     let all = Api::<PersistentVolume>::all(arena.client.clone()).list(&ListParams::default()).await?;
     let ours = |volume: &&PersistentVolume| {
         let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
@@ -99,7 +99,7 @@ async fn volumes(arena: &Arena) -> Result<Vec<String>> {
 
 /// What was made and not deleted is of these kinds, and of each of them something is left.
 #[track_caller]
-fn assert_left(record: &[Seen], kinds: &[&str]) {
+pub(crate) fn assert_left(record: &[Seen], kinds: &[&str]) {
     let deleted: Vec<&str> = record.iter().filter(|s| s.change == Change::Deleted).map(Seen::uid).collect();
     let made = record.iter().filter(|seen| seen.change == Change::Added && seen.kind != "OrionPlatform");
     let left: Vec<&Seen> = made.filter(|seen| !deleted.contains(&seen.uid())).collect();

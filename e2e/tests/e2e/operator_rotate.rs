@@ -1,7 +1,7 @@
 //! Every service's accounts in every store are replaced while people sign in and look at their profiles, and not one of
 //! their requests fails; whoever has kept the former accounts is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,13 +10,12 @@ use anyhow::{Context, Result, bail};
 use e2e::client::Gateway;
 use e2e::{Arena, eventually, scene, status};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use kube::api::{AttachParams, ListParams};
+use kube::api::ListParams;
 use operator::api::{OrionPlatform, RotationPhase};
 use operator::rotation::ROTATE;
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
 
 const SERVICES: [&str; 3] = ["auth", "user", "gateway"];
 const PASSWORD: &str = "correct horse battery staple";
@@ -55,7 +54,7 @@ async fn accounts_are_replaced_without_a_request_being_lost_and_the_former_ones_
 }
 
 /// Ready all the time that it takes, and then done.
-async fn finished(arena: &Arena, before: Option<Value>) -> Result<OrionPlatform> {
+pub(crate) async fn finished(arena: &Arena, before: Option<Value>) -> Result<OrionPlatform> {
     let done = |p: &OrionPlatform| {
         assert!(status::is_true(p, "Ready"), "{}", status::told(p));
         phase(p) == Some(RotationPhase::Settled) && last(p).is_some() && last(p) != before
@@ -73,7 +72,7 @@ fn last(platform: &OrionPlatform) -> Option<Value> {
 }
 
 /// The URL of each service's account in each store, as the Secrets hold them.
-async fn credentials(arena: &Arena) -> Result<BTreeMap<String, String>> {
+pub(crate) async fn credentials(arena: &Arena) -> Result<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
     for service in SERVICES {
         let secret = arena.api::<Secret>().get(&format!("orion-{service}-credentials")).await?;
@@ -142,7 +141,7 @@ async fn busy(gateway: &Gateway, name: &str, enough: &AtomicBool) -> Result<usiz
 }
 
 /// Which of these accounts the stores refuse, by the account of each store's own client.
-async fn refused(arena: &Arena, urls: &BTreeMap<String, String>) -> Result<Vec<String>> {
+pub(crate) async fn refused(arena: &Arena, urls: &BTreeMap<String, String>) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for (account, url) in urls {
         if !gets_in(arena, url).await.with_context(|| account.clone())? {
@@ -152,36 +151,41 @@ async fn refused(arena: &Arena, urls: &BTreeMap<String, String>) -> Result<Vec<S
     Ok(all)
 }
 
+/// All instances of a store say the same.
 async fn gets_in(arena: &Arena, url: &str) -> Result<bool> {
     let (scheme, rest) = url.split_once("://").context("a URL")?;
-    let (user, password) = rest.split('@').next().and_then(|u| u.split_once(':')).context("an account")?;
+    let (account, place) = rest.split_once('@').context("an account")?;
+    let (user, password) = account.split_once(':').context("a password")?;
     // From inside the pod, where no network policy is in the way.
-    let url = url.replace("@orion-postgres:", "@127.0.0.1:").replace("@orion-redis:", "@127.0.0.1:");
     let (store, script) = match scheme {
-        "postgres" => (
-            "postgres",
-            format!("PATH=/usr/lib/postgresql/17/bin:$PATH; exec psql -tAc \"SELECT 'let in'\" '{url}'"),
-        ),
-        "redis" => ("redis", format!("redis-cli --no-auth-warning -u '{url}' PING | sed 's/PONG/let in/'")),
+        "postgres" => {
+            let (_, database) = place.split_once('/').context("a database")?;
+            let url = format!("postgres://{account}@127.0.0.1:5432/{database}");
+            let ask = format!("exec psql -tAc \"SELECT 'let in'\" '{url}'");
+            ("postgres", format!("PATH=/usr/lib/postgresql/17/bin:$PATH; {ask}"))
+        }
+        "redis" | "redis-sentinel" => {
+            let url = format!("redis://{account}@127.0.0.1:6379");
+            ("redis", format!("redis-cli --no-auth-warning -u '{url}' PING | sed 's/PONG/let in/'"))
+        }
         _ => {
             let ask = format!("rabbitmqctl -q authenticate_user '{user}' '{password}' && echo let in");
             ("rabbitmq", format!("PATH=/usr/lib/rabbitmq/bin:/opt/rabbitmq/sbin:$PATH; {ask}"))
         }
     };
-    Ok(run_in(arena, store, &script).await?.contains("let in"))
+    let mut answers = BTreeSet::new();
+    for pod in arena.pods(store).await? {
+        answers.insert(lets_in(arena, store, &pod.name_any(), &script).await?);
+    }
+    match Vec::from_iter(answers)[..] {
+        [answer] => Ok(answer),
+        [] => bail!("{store} has no pod"),
+        _ => bail!("not all of {store} say the same"),
+    }
 }
 
-/// What a script says in a store's pod.
-async fn run_in(arena: &Arena, store: &str, script: &str) -> Result<String> {
-    let pods = arena.pods(store).await?;
-    let pod = pods.first().with_context(|| format!("{store} has no pod"))?;
-    let command = ["sh", "-c", script];
-    let mut running = arena.api::<Pod>().exec(&pod.name_any(), command, &AttachParams::default()).await?;
-    let (mut said, mut complained) = (String::new(), String::new());
-    let (out, err) = (running.stdout(), running.stderr());
-    let (mut out, mut err) = (out.context("standard output")?, err.context("standard error")?);
-    tokio::try_join!(out.read_to_string(&mut said), err.read_to_string(&mut complained))?;
-    running.join().await?;
+async fn lets_in(arena: &Arena, store: &str, pod: &str, script: &str) -> Result<bool> {
+    let (said, complained) = arena.run_in(pod, store, script).await?;
     // A refusal is in the store's words; anything else means that the test asked in the wrong way.
     let refusals = [
         "authentication failed",
@@ -190,10 +194,11 @@ async fn run_in(arena: &Arena, store: &str, script: &str) -> Result<String> {
         "failed to authenticate",
         "AUTH failed",
     ];
-    if !said.contains("let in") && !refusals.iter().any(|r| said.contains(r) || complained.contains(r)) {
-        bail!("{store} says neither yes nor no: {said} {complained}");
+    let refused = refusals.iter().any(|r| said.contains(r) || complained.contains(r));
+    match said.contains("let in") {
+        false if !refused => bail!("{pod} says neither yes nor no: {said} {complained}"),
+        answer => Ok(answer),
     }
-    Ok(said)
 }
 
 async fn assert_no_job_is_left_over(arena: &Arena) -> Result<()> {

@@ -69,7 +69,7 @@ async fn is_away(
         How::Restart => {
             arena.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default()).await?;
         }
-        How::Kill => crash::kill_container(&pod)?,
+        How::Kill => crash::kill_containers(&pod)?,
     }
     // Between the two there is a moment in which all still looks well.
     eventually(&format!("{what}: the status says that it is degraded, and by what"), async || {
