@@ -16,15 +16,28 @@ use serde_json::{Value, json};
 /// Pods of the platform: what they listen on, and whom they may reach by the catalog, written out once more.
 const UNITS: &[(&str, &[u16], &[&str])] = &[
     ("postgres", &[5432], &[]),
-    ("redis", &[6379], &[]),
+    ("redis", &[6379, 26379], &["redis:6379", "redis:26379", "dns:53", "names"]),
     ("rabbitmq", &[5672, 15672], &[]),
-    ("auth", &[3001, 9000], &["postgres:5432", "redis:6379", "rabbitmq:5672", "dns:53", "names"]),
+    (
+        "auth",
+        &[3001, 9000],
+        &["postgres:5432", "redis:6379", "redis:26379", "rabbitmq:5672", "dns:53", "names"],
+    ),
     (
         "user",
         &[3002, 9000],
-        &["postgres:5432", "redis:6379", "rabbitmq:5672", "auth:3001", "dns:53", "names", "mail:10250"],
+        &[
+            "postgres:5432",
+            "redis:6379",
+            "redis:26379",
+            "rabbitmq:5672",
+            "auth:3001",
+            "dns:53",
+            "names",
+            "mail:10250",
+        ],
     ),
-    ("gateway", &[3000, 9000], &["redis:6379", "auth:3001", "user:3002", "dns:53", "names"]),
+    ("gateway", &[3000, 9000], &["redis:6379", "redis:26379", "auth:3001", "user:3002", "dns:53", "names"]),
 ];
 
 /// What is no pod, and open to everybody whom no policy binds.
@@ -78,6 +91,8 @@ async fn what_is_meant_to_be_open_is_and_nothing_else() -> Result<()> {
 
 fn spec(mail: IpAddr) -> Value {
     json!({
+        // Several pods that may reach each other.
+        "redis": {"sentinel": {}},
         // One on each node: neither may reach the other.
         "services": [{"name": "auth", "replicas": 2}, {"name": "user", "egressCIDRs": [format!("{mail}/32")]}],
         "networkPolicies": {

@@ -52,6 +52,7 @@ fn files(memory_limit: u64) -> BTreeMap<&'static str, String> {
         ("sentinel.sh", include_str!("sentinel/sentinel.sh")),
         ("stop.sh", include_str!("sentinel/stop.sh")),
         ("ready.sh", include_str!("sentinel/ready.sh")),
+        ("aware.sh", include_str!("sentinel/aware.sh")),
         ("sentinel.conf", include_str!("sentinel/sentinel.conf")),
     ];
     let scripts = scripts.into_iter().map(|(name, text)| (name, text.to_owned()));
@@ -84,6 +85,7 @@ fn stateful_set(
     ]);
     // On nodes and in zones of their own, where there are enough: one that is lost takes one instance along.
     pod["topologySpreadConstraints"] = placement::evenly(scope);
+    pod["dnsConfig"] = names_in_time();
     let annotations = json!({CONFIG_HASH: hash8(&(files, &pod))});
     json!({
         "apiVersion": "apps/v1",
@@ -100,6 +102,12 @@ fn stateful_set(
             "volumeClaimTemplates": [template()],
         },
     })
+}
+
+/// A Sentinel does nothing else while it looks a name up. After 2 s of that it mistrusts its clock, and acts no more for
+/// 30 s; by default one question may take 10 s, where a DNS server was lost together with the master.
+fn names_in_time() -> Value {
+    json!({"options": [{"name": "timeout", "value": "1"}, {"name": "attempts", "value": "2"}]})
 }
 
 /// Only its name matters. The claims are the operator's own objects, which can grow, as no template can; they are there
@@ -131,7 +139,9 @@ fn sentinel(scope: &Scope, given: &Replicated) -> Value {
     let resources = pod::resources(SENTINEL, None);
     let mut container = container(scope, "sentinel", given, "sentinel.sh", resources);
     container["ports"] = json!([{"name": "sentinel", "containerPort": SENTINEL_PORT, "protocol": "TCP"}]);
-    let listens = json!({"tcpSocket": {"port": "sentinel"}});
+    let (aware, listens) =
+        (json!({"exec": {"command": script("aware.sh")}}), json!({"tcpSocket": {"port": "sentinel"}}));
+    container["startupProbe"] = probe(&aware, 1, STARTUP_TRIES);
     container["readinessProbe"] = probe(&listens, 5, 3);
     container
 }

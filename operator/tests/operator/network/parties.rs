@@ -3,7 +3,7 @@
 use super::evaluate::{Labels, Party, Port, labels};
 use catalog::{MANAGEMENT_PORT, SERVICES, STORES, Service};
 
-pub(crate) const PORTS: [Port; 13] = [
+pub(crate) const PORTS: [Port; 14] = [
     Port("UDP", 53),
     Port("TCP", 53),
     Port("TCP", 443),
@@ -17,7 +17,10 @@ pub(crate) const PORTS: [Port; 13] = [
     Port("TCP", 6379),
     Port("TCP", 9000),
     Port("TCP", 15672),
+    Port("TCP", SENTINEL),
 ];
+/// What Redis' Sentinels listen on.
+const SENTINEL: u16 = 26379;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -104,6 +107,8 @@ pub(crate) struct Case {
     reached_by: Option<(&'static str, Role)>,
     /// A store that isn't the platform's own.
     external: Option<&'static str>,
+    /// Redis has Sentinels: its pods speak to each other.
+    sentinel: bool,
 }
 
 const PLAIN: Case = Case {
@@ -113,6 +118,7 @@ const PLAIN: Case = Case {
     reached: &[],
     reached_by: None,
     external: None,
+    sentinel: false,
 };
 
 impl Case {
@@ -146,6 +152,7 @@ networkPolicies: {egressCIDRs: [10.20.0.0/16]}",
                 external: Some("postgres"),
                 ..PLAIN
             },
+            Case { spec: "{networkPolicies: {}, redis: {sentinel: {}}}", sentinel: true, ..PLAIN },
         ]
     }
 
@@ -160,7 +167,11 @@ networkPolicies: {egressCIDRs: [10.20.0.0/16]}",
         if let Some(store) = STORES.iter().find(|store| store.name == to) {
             let uses = caller.is_some_and(|caller| caller.needs.iter().any(|need| need.on == to));
             let tends = from == "provision" && store.extra_ports.iter().any(|(_, extra)| *extra == number);
-            return self.is_own(to) && (tends || (uses || from == "provision") && number == store.port);
+            let provisions = from == "provision" && number == store.port;
+            let has_sentinels = self.sentinel && to == "redis";
+            let finds = has_sentinels && number == SENTINEL;
+            let uses = (uses || has_sentinels && from == to) && (number == store.port || finds);
+            return self.is_own(to) && (tends || provisions || uses);
         }
         let (Some(caller), Some(callee)) = (caller, services.iter().find(|service| service.name == to))
         else {
@@ -180,7 +191,8 @@ networkPolicies: {egressCIDRs: [10.20.0.0/16]}",
         let is_store = STORES.iter().any(|store| store.name == unit);
         let named = self.reached.contains(&to.role) || self.reached_by == Some((unit, to.role));
         let within = matches!(to.role, Role::Unit(other) if self.within(services, unit, other, port));
-        within || !is_store && (port.1 == 53 || named)
+        let resolves = port.1 == 53 && (!is_store || self.sentinel && unit == "redis");
+        within || resolves || !is_store && named
     }
 
     /// Whether `to` lets itself take it.

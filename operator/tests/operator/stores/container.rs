@@ -95,6 +95,21 @@ impl Container {
 
     pub(super) fn start(&self) {
         let log = File::options().create(true).append(true).open(self.log_file()).expect("a log");
+        let mut command = self.command(&self.container["command"]);
+        let output = (log.try_clone().expect("a file can be cloned"), log);
+        command.stdin(Stdio::null()).stdout(output.0).stderr(output.1);
+        let started = command.spawn().expect("setpriv and unshare are there (package util-linux)");
+        self.running.replace(Some(started));
+    }
+
+    /// Whether a probe of the plan says yes.
+    pub(super) fn passes(&self, probe: &str) -> bool {
+        let mut command = self.command(&self.container[probe]["exec"]["command"]);
+        let asked = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        asked.expect("setpriv and unshare are there (package util-linux)").success()
+    }
+
+    fn command(&self, words: &Value) -> Command {
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         // Whatever way the test ends, the kernel ends what it has started.
@@ -109,11 +124,8 @@ impl Container {
         let planned = planned.iter().filter(|variable| variable["value"].is_string());
         command.args(planned.map(|v| format!("{}={}", text(&v["name"]), text(&v["value"]))));
         command.args(self.env.iter().map(|(name, value)| format!("{name}={value}")));
-        command.args(list(&self.container["command"]).iter().map(text));
-        let output = (log.try_clone().expect("a file can be cloned"), log);
-        command.stdin(Stdio::null()).stdout(output.0).stderr(output.1);
-        let started = command.spawn().expect("setpriv and unshare are there (package util-linux)");
-        self.running.replace(Some(started));
+        command.args(list(words).iter().map(text));
+        command
     }
 
     /// As the kubelet does it.

@@ -122,7 +122,11 @@ async fn a_lost_master_is_replaced_and_a_service_goes_on_with_every_revocation_t
     let redis = Redis::connect(&nodes.url(), None, stop.clone()).expect("the URL is understood");
     eventually("the service finds the master", || async { redis.check().await.ok() }).await;
     let kept = ["revoked:epoch".to_owned(), "revoked:sid:one".to_owned()];
-    // Both replicas have to be there, or the master would take nothing at first.
+    eventually("all have started, by their probes", || async {
+        let all = nodes.all.iter().flat_map(|node| [&node.redis, &node.sentinel]);
+        all.map(|container| container.passes("startupProbe")).all(|passes| passes).then_some(())
+    })
+    .await;
     eventually("the master takes a revocation", || async {
         for key in &kept {
             redis.set_ex(key, "1", DAY).await.ok()?;
