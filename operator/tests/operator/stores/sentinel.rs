@@ -90,7 +90,7 @@ impl Nodes {
         let document =
             Document { platform: "team/orion".to_owned(), redis: Some(work), ..Document::default() };
         let made = storekeeper::provision::provision(&document, Duration::from_secs(60), &|_| ()).await;
-        made.unwrap_or_else(|failure| panic!("{failure}\n{}", self.log()));
+        made.unwrap_or_else(|failure| panic!("{failure}"));
     }
 
     /// What the plan gives auth, with the nodes' addresses in the place of their names.
@@ -110,6 +110,14 @@ impl Nodes {
 
     fn log(&self) -> String {
         self.all.iter().map(|node| node.redis.log() + &node.sentinel.log()).collect()
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
     }
 }
 
@@ -145,7 +153,7 @@ async fn a_lost_master_is_replaced_and_a_service_goes_on_with_every_revocation_t
     })
     .await;
     let values = redis.mget(&kept).await.expect("the new master answers");
-    assert!(values.iter().all(Option::is_some), "{values:?}\n{}", nodes.log());
+    assert!(values.iter().all(Option::is_some), "{values:?}");
 
     // It comes back, and follows whom it has led.
     first.start();

@@ -22,7 +22,7 @@ sentinel() {
     --no-auth-warning sentinel "$@"
 }
 
-# What a node's Sentinel knows of the master: "<epoch> <replicas> <name>", "none", or nothing if it doesn't answer.
+# What a node's Sentinel knows of the master: "<epoch> <replicas> <name> <flags>", "none", or nothing if it doesn't answer.
 view() {
   seen=$(sentinel "$1" master orion 2>&1) || case $seen in
     *'No such master'*) echo none && return ;;
@@ -32,10 +32,11 @@ view() {
     while read -r key && read -r value; do
       case $key in
         ip) name=$value ;;
+        flags) flags=$value ;;
         config-epoch) epoch=$value ;;
         num-slaves) replicas=$value ;;
       esac
     done
-    echo "$epoch $replicas $name"
+    echo "$epoch $replicas $name $flags"
   }
 }

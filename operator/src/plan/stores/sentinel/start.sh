@@ -13,15 +13,16 @@ say() {
 
 # Sets `master`; fails while it can't be known.
 decide() {
-  answers=0 newest=-1 most=0 master=
+  answers=0 newest=-1 most=0 master= choosing=
   for peer in $NODES; do
     known=$(view "$peer")
     [ -n "$known" ] || continue
     answers=$((answers + 1))
     [ "$known" != none ] || continue
-    read -r epoch replicas name <<VIEW
+    read -r epoch replicas name flags <<VIEW
 $known
 VIEW
+    case $flags in *failover_in_progress*) choosing=yes ;; esac
     [ "$replicas" -le "$most" ] || most=$replicas
     [ "$epoch" -le "$newest" ] || newest=$epoch master=$name
   done
@@ -30,6 +31,11 @@ VIEW
     return 1
   fi
   [ -n "$master" ] || master=${NODES%% *}
+  # Two would lead until the Sentinels put that right, which takes them 10 s.
+  if [ "$master" = "$SELF" ] && [ -n "$choosing" ]; then
+    say "was the master: waits for the Sentinels, which choose another"
+    return 1
+  fi
   # It would have the others replicate its emptiness.
   if [ "$master" = "$SELF" ] && [ "$most" -gt 0 ] && [ ! -d /data/appendonlydir ]; then
     say "is the master and has lost its volume: waits for the Sentinels to choose one that has the data"
@@ -81,4 +87,8 @@ until told=$(tell 2>&1); do
   say "its Sentinel is yet to watch $master: $told"
   sleep 1
 done
+# They may have chosen another meanwhile.
+chosen=$master
+until decide; do sleep 1; done
+[ "$master" = "$chosen" ] || exec /bin/sh "$0"
 exec redis-server /data/redis.conf
