@@ -12,9 +12,11 @@ use text::{image_error, last_words, one_line, scheduling};
 /// The cause in one line, without the unit's name; None when nothing is known to be wrong.
 pub fn cause(unit: &str, workload: Option<&Value>, pods: &[&Value]) -> Option<String> {
     let mut pods: Vec<&Value> = pods.iter().copied().filter(|pod| !finished(pod)).collect();
-    // The newest pod has the newest template: an old one that still serves says nothing about a rollout.
+    // The newest pod has the newest template: an old one that still serves says nothing about a rollout. Of those that
+    // were made at once, and may need each other, the one without a node holds up the others.
     pods.sort_by_key(|pod| {
-        std::cmp::Reverse(pod["metadata"]["creationTimestamp"].as_str().unwrap_or_default())
+        let made = pod["metadata"]["creationTimestamp"].as_str().unwrap_or_default();
+        (std::cmp::Reverse(made), pod["spec"]["nodeName"].is_string())
     });
     // What works once and ends has no probe: while it runs, what it said at its last end is all that is known.
     let once = workload.is_some_and(|workload| workload["kind"] == "Job");

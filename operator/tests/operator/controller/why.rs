@@ -165,6 +165,14 @@ fn the_newest_pod_speaks_for_a_rollout() {
 }
 
 #[test]
+fn of_pods_made_at_once_the_one_without_a_node_holds_up_the_others() {
+    let mut waits = container(json!({"started": false, "state": {"running": {}}}));
+    waits["spec"] = json!({"nodeName": "n1"});
+    let stuck = unschedulable("0/1 nodes are available: 1 Insufficient cpu.");
+    assert_eq!(cause("auth", None, &[&waits, &stuck]).as_deref(), Some("0/1 nodes fit: Insufficient cpu"));
+}
+
+#[test]
 fn a_pod_that_is_leaving_says_nothing() {
     let mut leaving = container(json!({"started": true, "state": {"running": {}}}));
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
