@@ -131,8 +131,8 @@ async fn a_lost_master_is_replaced_and_a_service_goes_on_with_every_revocation_t
     eventually("the service finds the master", || async { redis.check().await.ok() }).await;
     let kept = ["revoked:epoch".to_owned(), "revoked:sid:one".to_owned()];
     eventually("all have started, by their probes", || async {
-        let all = nodes.all.iter().flat_map(|node| [&node.redis, &node.sentinel]);
-        all.map(|container| container.passes("startupProbe")).all(|passes| passes).then_some(())
+        let mut all = nodes.all.iter().flat_map(|node| [&node.redis, &node.sentinel]);
+        all.all(|container| container.passes("startupProbe")).then_some(())
     })
     .await;
     eventually("the master takes a revocation", || async {

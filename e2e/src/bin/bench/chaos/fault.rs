@@ -112,7 +112,7 @@ async fn pod(arena: &Arena, units: &[&str], kill: bool, random: &mut StdRng) -> 
     let pod = pods.choose(random).with_context(|| format!("{unit} has no pod"))?;
     let mended = Mended::Replaced { unit: unit.to_owned(), was: life(pod) };
     if kill {
-        crash::kill_container(pod)?;
+        crash::kill_containers(pod)?;
     } else {
         arena.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default()).await?;
     }
