@@ -64,16 +64,9 @@ async fn made(arena: &Arena, unit: &str) -> Result<Timestamp> {
 }
 
 async fn done(arena: &Arena, unit: &str) -> Result<Timestamp> {
-    let mut done = Vec::new();
-    for job in arena.api::<Job>().list(&of(unit)).await? {
-        done.extend(job.status.and_then(|status| status.completion_time).map(|time| time.0));
-    }
-    if done.is_empty() {
-        for pod in arena.pods(unit).await? {
-            done.extend(ready_since(&pod));
-        }
-    }
-    done.into_iter().max().with_context(|| format!("{unit} is not ready"))
+    let pods = arena.pods(unit).await?;
+    let done = pods.iter().filter_map(|pod| ready_since(pod).or_else(|| succeeded_at(pod)));
+    done.max().with_context(|| format!("{unit} is not ready"))
 }
 
 fn ready_since(pod: &Pod) -> Option<Timestamp> {
@@ -81,6 +74,15 @@ fn ready_since(pod: &Pod) -> Option<Timestamp> {
     let ready =
         conditions.iter().find(|condition| condition.type_ == "Ready" && condition.status == "True")?;
     ready.last_transition_time.as_ref().map(|time| time.0)
+}
+
+/// Of a Job's pod.
+fn succeeded_at(pod: &Pod) -> Option<Timestamp> {
+    let status = pod.status.as_ref().filter(|status| status.phase.as_deref() == Some("Succeeded"))?;
+    let ended = status.container_statuses.iter().flatten();
+    let ended =
+        ended.filter_map(|container| container.state.as_ref()?.terminated.as_ref()?.finished_at.as_ref());
+    ended.map(|time| time.0).max()
 }
 
 pub(crate) async fn assert_nothing_restarted(arena: &Arena) -> Result<()> {

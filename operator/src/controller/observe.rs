@@ -92,9 +92,11 @@ fn observe(unit: &Unit, version: &str, data: &SecretData, children: &Children) -
 
 /// While accounts are replaced the Job runs again and again, and those that it made before go on working.
 fn was_provisioned(unit: &Unit, children: &Children) -> bool {
-    let jobs =
+    let mut jobs =
         children.iter().filter(|((kind, _), job)| *kind == "Job" && label(job, UNIT) == Some(&unit.name));
-    accounts::under_way(unit, children) && jobs.into_iter().any(|(_, job)| readiness::of(job, None).settled)
+    let pods: Vec<&Value> = pods(&unit.name, children).collect();
+    let has_done = |job: &Value| readiness::of(job, None).settled || readiness::is_done_by(job, &pods);
+    accounts::under_way(unit, children) && jobs.any(|(_, job)| has_done(job))
 }
 
 fn compare(
