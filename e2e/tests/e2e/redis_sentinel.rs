@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::client::{Answer, Gateway};
-use e2e::load::{Call, Kind, Load};
+use e2e::load::{Call, Kind, Load, Outcome};
 use e2e::record::Recorder;
 use e2e::{Arena, crash, eventually, scene, status};
 use k8s_openapi::api::core::v1::{Pod, ResourceQuota, ResourceQuotaSpec};
@@ -105,9 +105,11 @@ fn is_healthy(platform: &OrionPlatform) -> bool {
     status::is_ready(platform) && !status::is_true(platform, "Degraded")
 }
 
-/// Whether a token was revoked can't be told for a while; people sign in and refresh all the same.
+/// Whether a token was revoked can't be told for a while; people sign in and refresh all the same. A connection that was
+/// kept may have been closed meanwhile, on a machine with too much to do.
 fn needs_redis(call: &Call) -> bool {
-    call.kind == Kind::Profile && call.asks_to_try_again()
+    let closed = matches!(&call.outcome, Outcome::Broken(why) if call.kept && why.contains("reset by peer"));
+    closed || call.kind == Kind::Profile && call.asks_to_try_again()
 }
 
 /// Its pod is gone, processes and all, and comes back only after another leads.

@@ -69,7 +69,7 @@ impl Step {
                     "--test-threads",
                     "10",
                 ])?;
-                cargo(&["test", "--locked", "--package", "e2e", "--test", "e2e", "--", "--test-threads", "4"])
+                cargo(&["test", "--locked", "--package", "e2e", "--test", "e2e", "--", "--test-threads", "3"])
             }
         }
     }
