@@ -112,6 +112,16 @@ impl Arena {
         tools::helm(&self.ground.cluster, &[&arguments[..], &quick[..]].concat()).await.map(drop)
     }
 
+    /// Ready is said as soon as the new pods serve; it is the end of the old ones that may cost requests.
+    pub async fn until_nothing_leaves(&self) -> Result<()> {
+        eventually("the old pods are gone", async || {
+            let pods = self.api::<Pod>().list(&ListParams::default()).await?;
+            let leaving = pods.items.iter().any(|pod| pod.metadata.deletion_timestamp.is_some());
+            Ok((!leaving).then_some(()))
+        })
+        .await
+    }
+
     /// The operator's pods.
     pub async fn operators(&self) -> Result<Vec<Pod>> {
         let selector = "app.kubernetes.io/component=operator";

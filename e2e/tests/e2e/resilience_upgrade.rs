@@ -7,8 +7,7 @@ use e2e::client::Gateway;
 use e2e::load::Load;
 use e2e::record::Recorder;
 use e2e::{Arena, eventually, scene};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::operator_revisions::{SERVICES, assert_upgraded_in_order, first_changed};
@@ -37,7 +36,7 @@ async fn an_operator_killed_at_each_tier_costs_an_upgrade_no_request_and_a_remov
             arena.kill_operator().await?;
         }
         arena.until_ready().await?;
-        nothing_is_on_its_way_out(arena).await?;
+        arena.until_nothing_leaves().await?;
         let took = load.now() - began;
 
         let record = load.stop().await?;
@@ -68,14 +67,4 @@ async fn is_removed_in_order(arena: &Arena, recorder: &Recorder) -> Result<()> {
     .await?;
     assert_removed_in_reverse(&recorder.seen());
     Ok(())
-}
-
-/// Ready is said as soon as the new pods serve; it is the end of the old ones that may cost requests.
-async fn nothing_is_on_its_way_out(arena: &Arena) -> Result<()> {
-    eventually("the old pods are gone", async || {
-        let pods = arena.api::<Pod>().list(&ListParams::default()).await?;
-        let leaving = pods.items.iter().any(|pod| pod.metadata.deletion_timestamp.is_some());
-        Ok((!leaving).then_some(()))
-    })
-    .await
 }

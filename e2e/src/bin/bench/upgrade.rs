@@ -8,9 +8,7 @@ use anyhow::{Context, Result};
 use e2e::client::Gateway;
 use e2e::load::{Load, Record};
 use e2e::record::{Change, Recorder, Seen};
-use e2e::{Arena, eventually, scene_apart, status};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
+use e2e::{scene_apart, status};
 use serde::Serialize;
 use serde_json::json;
 use xtask::bench::pods::{self, floor};
@@ -81,7 +79,7 @@ pub(crate) async fn measure() -> Result<()> {
         println!("upgrading the operator, and with it the platform, to {next}");
         arena.replace_operator(&next).await?;
         arena.until("it runs the new version", |p| status::is_ready(p) && runs(p, &next)).await?;
-        nothing_is_on_its_way_out(arena).await?;
+        arena.until_nothing_leaves().await?;
         let during = load.since(then);
         load.stop().await?;
 
@@ -95,16 +93,6 @@ pub(crate) async fn measure() -> Result<()> {
 
 fn runs(platform: &operator::api::OrionPlatform, version: &str) -> bool {
     platform.status.as_ref().is_some_and(|status| status.version.as_deref() == Some(version))
-}
-
-/// Ready is said as soon as the new pods serve; it is the end of the old ones that may cost requests.
-async fn nothing_is_on_its_way_out(arena: &Arena) -> Result<()> {
-    eventually("the old pods are gone", async || {
-        let pods = arena.api::<Pod>().list(&ListParams::default()).await?;
-        let leaving = pods.items.iter().any(|pod| pod.metadata.deletion_timestamp.is_some());
-        Ok((!leaving).then_some(()))
-    })
-    .await
 }
 
 fn figure(
